@@ -1,0 +1,135 @@
+//! Rules to table: order, conflicts, isolation of faults.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::hosts::{HostIndex, HostRoutes};
+use super::paths::PathIndex;
+use super::{Route, RouteId, RouteTable};
+use crate::{Algorithm, Backend, BackendRef, Code, Diagnostic, Endpoint, EndpointSet, PathMatch, Rule};
+
+/// Collects rules and endpoints and compiles them.
+///
+/// The order of calls does not matter. A conflict costs the losing rule and yields a [`Diagnostic`]; nothing
+/// stops the other rules from being compiled.
+#[derive(Debug, Default)]
+pub struct RouteTableBuilder {
+    rules: Vec<Rule>,
+    endpoints: BTreeMap<BackendRef, (Vec<Endpoint>, Option<Algorithm>)>,
+    algorithm: Algorithm,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl RouteTableBuilder {
+    /// Adds a rule.
+    pub fn rule(&mut self, rule: Rule) -> &mut Self {
+        self.rules.push(rule);
+        self
+    }
+
+    /// Adds endpoints of a backend to those it has already. A backend that no rule points at is left out
+    /// of the table.
+    pub fn endpoints(&mut self, backend: BackendRef, endpoints: impl IntoIterator<Item = Endpoint>) -> &mut Self {
+        self.endpoints.entry(backend).or_default().0.extend(endpoints);
+        self
+    }
+
+    /// Sets how endpoints are chosen for backends that [`RouteTableBuilder::balance`] does not name.
+    pub fn balance_all(&mut self, algorithm: Algorithm) -> &mut Self {
+        self.algorithm = algorithm;
+        self
+    }
+
+    /// Sets how endpoints of this backend are chosen.
+    pub fn balance(&mut self, backend: BackendRef, algorithm: Algorithm) -> &mut Self {
+        self.endpoints.entry(backend).or_default().1 = Some(algorithm);
+        self
+    }
+
+    /// Adds a finding of whoever makes the rules, so that it is published with the table.
+    pub fn diagnostic(&mut self, diagnostic: Diagnostic) -> &mut Self {
+        self.diagnostics.push(diagnostic);
+        self
+    }
+
+    /// Compiles the table. It never fails: what cannot be served is among the findings, which the table
+    /// holds as well ([`RouteTable::diagnostics`]).
+    pub fn build(self) -> (RouteTable, Arc<[Diagnostic]>) {
+        let Self { mut rules, mut endpoints, algorithm, mut diagnostics } = self;
+        rules.sort_by(|a, b| a.precedence().cmp(&b.precedence()));
+        rules.dedup_by(|loser, winner| {
+            let same = loser.host == winner.host && loser.path == winner.path;
+            if same && *loser != *winner {
+                diagnostics.push(shadowed(loser, winner));
+            }
+            same
+        });
+        report_overlaps(&rules, &mut diagnostics);
+
+        let mut references: Vec<_> = rules.iter().map(|rule| rule.backend.clone()).collect();
+        references.sort();
+        references.dedup();
+        let routes: Box<[Route]> = rules.into_iter().map(|rule| compile(rule, &references)).collect();
+        let hosts = index(&routes);
+        let backends = references.into_iter().enumerate().map(|(index, reference)| {
+            let (endpoints, own) = endpoints.remove(&reference).unwrap_or_default();
+            let endpoints = EndpointSet::new(endpoints, own.as_ref().unwrap_or(&algorithm));
+            Arc::new(Backend::new(reference, index as u32, endpoints))
+        });
+        let backends = backends.collect();
+
+        diagnostics.sort_by(|a, b| (&a.source, a.code, &a.message).cmp(&(&b.source, b.code, &b.message)));
+        diagnostics.dedup();
+        let diagnostics: Arc<[Diagnostic]> = diagnostics.into();
+        (RouteTable { generation: 0, routes, backends, hosts, diagnostics: diagnostics.clone() }, diagnostics)
+    }
+}
+
+fn compile(rule: Rule, references: &[BackendRef]) -> Route {
+    let backend = references.binary_search(&rule.backend).expect("every rule's backend was collected");
+    Route { host: rule.host, path: rule.path, backend: backend as u32, source: rule.source }
+}
+
+/// `routes` are sorted by host, and by precedence inside a host.
+fn index(routes: &[Route]) -> HostIndex {
+    let mut hosts = HostIndex::default();
+    let mut id = 0;
+    for routes in routes.chunk_by(|a, b| a.host == b.host) {
+        let mut paths = Vec::with_capacity(routes.len());
+        let mut default = None;
+        for route in routes {
+            match route.path {
+                PathMatch::Default => default = Some(RouteId(id)),
+                _ => paths.push((&route.path, RouteId(id))),
+            }
+            id += 1;
+        }
+        hosts.insert(&routes[0].host, HostRoutes { paths: PathIndex::build(&paths), default });
+    }
+    hosts
+}
+
+fn shadowed(loser: &Rule, winner: &Rule) -> Diagnostic {
+    let by = winner.source.as_ref().map_or_else(|| "a rule without a source".into(), ToString::to_string);
+    let what = match loser.path {
+        PathMatch::Default => format!("another default backend for host {:?} comes first: {by}", loser.host.to_string()),
+        _ => format!("host {:?} with path {} is already taken by {by}", loser.host.to_string(), loser.path),
+    };
+    let help = "the older object wins, then the first by namespace and name; remove one of the two";
+    Diagnostic::new(Code::ShadowedRule, loser.source.clone(), what, help)
+}
+
+/// Ruling R2: `/foo/` takes all that `/foo` takes.
+fn report_overlaps(rules: &[Rule], diagnostics: &mut Vec<Diagnostic>) {
+    let prefixes: Vec<_> = rules.iter().filter(|rule| matches!(rule.path, PathMatch::Prefix(_))).collect();
+    let slashless = |path: &PathMatch| path.as_str().strip_suffix('/').map(str::to_owned);
+    for with_slash in &prefixes {
+        let Some(text) = slashless(&with_slash.path).filter(|text| !text.is_empty()) else { continue };
+        let Ok(path) = PathMatch::implementation_specific(&text) else { continue };
+        let found = rules.binary_search_by(|rule| (&rule.host, &rule.path).cmp(&(&with_slash.host, &path)));
+        let Some(hidden) = found.ok().map(|at| &rules[at]) else { continue };
+        let message = format!("Prefix {text} takes nothing, because Prefix {text}/ of the same host takes all of its paths");
+        let help = "a trailing slash makes no other prefix; keep one of the two";
+        diagnostics.push(Diagnostic::new(Code::OverlappingPrefix, hidden.source.clone(), message, help));
+    }
+}
