@@ -1,1 +1,65 @@
-//! x
+//! The data plane: a tower [`Layer`](tower_layer::Layer) and [`Service`](tower_service::Service) that serve
+//! traffic from the routing table of `ingress_core`, inside any axum, hyper or tonic server.
+//!
+//! | type | what it is |
+//! |---|---|
+//! | [`IngressLayer`] | in front of your application: what a route takes is proxied, the rest is yours |
+//! | [`IngressService`] | the whole server: what no route takes is answered with 404 |
+//! | [`HttpClient`] | carries requests to endpoints; any other `tower::Service` can take its place |
+//! | [`ResourceRegistry`] | services of this process that answer for backends |
+//! | [`server::Server`] | an accept loop with deadlines and a graceful end, where the host has none |
+//!
+//! # What happens to a request
+//!
+//! 1. Host and path are taken from it and normalised; what cannot be taken for what it says is answered
+//!    with 400 (rulings R4 and R5 of `ingress_core`).
+//! 2. The table is asked. No route: the inner service, or 404.
+//! 3. Fields that are about the connection go, the gateway's own (`X-Forwarded-For`, `-Proto`, `-Host`,
+//!    `X-Real-IP`) replace whatever the client claimed, and the normalised path is what is forwarded.
+//! 4. An endpoint of the backend is chosen; none: 503. It is sent the request over HTTP/1.1. Where nothing
+//!    could be sent, the next endpoint is tried; none left: 502. An endpoint that fails: 502, and 504 if it
+//!    does not begin to answer in time.
+//! 5. Bodies and trailers stream both ways, each frame when the other side asks for it.
+//!
+//! Answers of the data plane itself carry an [`Error`] in their extensions.
+//!
+//! # Features
+//!
+//! - `client` (default): [`HttpClient`].
+//! - `server`: [`server`].
+//! - `tracing`: a warning for each answer of 500 and above that the data plane makes, debug for the rest.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod body;
+#[cfg(feature = "client")]
+mod client;
+mod connection;
+mod error;
+mod future;
+mod layer;
+mod match_route;
+mod proxy;
+mod resource;
+mod respond;
+#[cfg(feature = "server")]
+pub mod server;
+mod service;
+
+pub use body::{Body, BodyError};
+#[cfg(feature = "client")]
+pub use client::{HttpClient, HttpClientBuilder};
+pub use connection::ConnectionInfo;
+pub use error::{BoxError, Error};
+pub use future::ResponseFuture;
+pub use layer::IngressLayer;
+pub use proxy::{TimedOut, Unsent};
+pub use resource::ResourceRegistry;
+pub use service::{Ingress, IngressService, NotFound};
+
+/// The client of a layer or service for which no other is named.
+#[cfg(feature = "client")]
+pub type DefaultClient = HttpClient;
+/// The client of a layer or service for which no other is named: none without the feature `client`.
+#[cfg(not(feature = "client"))]
+pub type DefaultClient = std::convert::Infallible;

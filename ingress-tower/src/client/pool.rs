@@ -1,0 +1,119 @@
+//! Connections that wait for their next request.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::uri::Authority;
+use hyper::client::conn::http1::SendRequest;
+use tokio::time::Sleep;
+
+use crate::Body;
+
+/// A connection to an endpoint.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) sender: SendRequest<Body>,
+    /// The deadline of the request in hand. It is moved, not made anew, for each request: a later deadline
+    /// costs the timer nothing.
+    pub(super) deadline: Pin<Box<Sleep>>,
+    idle_since: Instant,
+}
+
+/// Idle connections, in a shard for each thread.
+#[derive(Debug)]
+pub(super) struct Pool {
+    shards: Box<[Shard]>,
+    idle_timeout: Duration,
+    max_idle: usize,
+}
+
+/// The lock is for the rare case of two threads with one shard; alone on its cache lines it costs a few
+/// nanoseconds.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Shard(Mutex<Idle>);
+
+#[derive(Debug, Default)]
+struct Idle {
+    by_endpoint: HashMap<Authority, Vec<Connection>>,
+    swept: Option<Instant>,
+}
+
+impl Connection {
+    pub(super) fn new(sender: SendRequest<Body>) -> Self {
+        Self { sender, deadline: Box::pin(tokio::time::sleep(Duration::ZERO)), idle_since: Instant::now() }
+    }
+}
+
+impl Pool {
+    pub(super) fn new(idle_timeout: Duration, max_idle: usize) -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        // Twice as many as threads that run at once, since the first numbers often go to threads that
+        // never send a request.
+        let shards = (0..2 * threads).map(|_| Shard::default()).collect();
+        Self { shards, idle_timeout, max_idle }
+    }
+
+    /// The connection to this endpoint that was used last, if it is still good.
+    pub(super) fn take(&self, endpoint: &Authority) -> Option<Connection> {
+        let mut idle = self.shard();
+        let connections = idle.by_endpoint.get_mut(endpoint)?;
+        let mut at = connections.len();
+        while at > 0 {
+            at -= 1;
+            let connection = &connections[at];
+            if connection.sender.is_closed() || connection.idle_since.elapsed() > self.idle_timeout {
+                connections.swap_remove(at);
+            } else if connection.sender.is_ready() {
+                return Some(connections.remove(at));
+            }
+        }
+        None
+    }
+
+    /// Keeps a connection whose response was read to its end.
+    pub(super) fn give(&self, endpoint: &Authority, mut connection: Connection) {
+        if connection.sender.is_closed() {
+            return;
+        }
+        let now = Instant::now();
+        connection.idle_since = now;
+        let mut idle = self.shard();
+        if idle.swept.is_none_or(|swept| now - swept > self.idle_timeout) {
+            idle.sweep(now, self.idle_timeout);
+        }
+        match idle.by_endpoint.get_mut(endpoint) {
+            Some(connections) if connections.len() >= self.max_idle => {}
+            Some(connections) => connections.push(connection),
+            None => {
+                idle.by_endpoint.insert(endpoint.clone(), vec![connection]);
+            }
+        }
+    }
+
+    fn shard(&self) -> MutexGuard<'_, Idle> {
+        static THREADS: AtomicUsize = AtomicUsize::new(0);
+        thread_local! {
+            static THREAD: Cell<usize> = Cell::new(THREADS.fetch_add(1, Ordering::Relaxed));
+        }
+        let shard = &self.shards[THREAD.get() % self.shards.len()];
+        shard.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Idle {
+    /// Drops what nobody will use: endpoints that are gone leave no connection behind for long.
+    fn sweep(&mut self, now: Instant, idle_timeout: Duration) {
+        self.swept = Some(now);
+        self.by_endpoint.retain(|_, connections| {
+            connections.retain(|connection| {
+                !connection.sender.is_closed() && now - connection.idle_since <= idle_timeout
+            });
+            !connections.is_empty()
+        });
+    }
+}

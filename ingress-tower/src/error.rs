@@ -1,0 +1,172 @@
+//! Why a request was not answered by a backend.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::StatusCode;
+use ingress_core::{AmbiguousPath, BackendRef, HostError, PathError};
+
+/// Any error.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why the data plane answered a request itself.
+///
+/// It is in the extensions of the response, for logs and metrics; the response's body does not tell it.
+/// Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Error(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: Kind,
+    backend: Option<BackendRef>,
+    endpoint: Option<SocketAddr>,
+    source: Option<BoxError>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    BadHost,
+    BadPath,
+    AmbiguousPath,
+    Tunnel,
+    NotRouted,
+    NoEndpoint,
+    NoResource,
+    Connect,
+    Upstream,
+    Timeout,
+    RequestBody,
+    Resource,
+}
+
+// ===== impl Error =====
+
+impl Error {
+    pub(crate) fn new(kind: Kind) -> Self {
+        Self(Arc::new(Inner { kind, backend: None, endpoint: None, source: None }))
+    }
+
+    pub(crate) fn with_source(kind: Kind, source: impl Into<BoxError>) -> Self {
+        Self(Arc::new(Inner { kind, backend: None, endpoint: None, source: Some(source.into()) }))
+    }
+
+    pub(crate) fn of_backend(self, backend: &BackendRef, endpoint: Option<SocketAddr>) -> Self {
+        match Arc::try_unwrap(self.0) {
+            Ok(inner) => Self(Arc::new(Inner { backend: Some(backend.clone()), endpoint, ..inner })),
+            Err(shared) => Self(shared),
+        }
+    }
+
+    /// The status of the answer: the whole map from errors to statuses.
+    pub fn status(&self) -> StatusCode {
+        match self.0.kind {
+            Kind::BadHost | Kind::BadPath | Kind::AmbiguousPath | Kind::RequestBody => {
+                StatusCode::BAD_REQUEST
+            }
+            Kind::Tunnel => StatusCode::METHOD_NOT_ALLOWED,
+            Kind::NotRouted => StatusCode::NOT_FOUND,
+            Kind::NoEndpoint | Kind::NoResource => StatusCode::SERVICE_UNAVAILABLE,
+            Kind::Connect | Kind::Upstream => StatusCode::BAD_GATEWAY,
+            Kind::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            Kind::Resource => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// A short, stable word for logs and metrics, such as `no_endpoint`.
+    pub fn reason(&self) -> &'static str {
+        match self.0.kind {
+            Kind::BadHost => "bad_host",
+            Kind::BadPath => "bad_path",
+            Kind::AmbiguousPath => "ambiguous_path",
+            Kind::Tunnel => "connect_method",
+            Kind::NotRouted => "no_route",
+            Kind::NoEndpoint => "no_endpoint",
+            Kind::NoResource => "no_resource",
+            Kind::Connect => "connect_failed",
+            Kind::Upstream => "upstream_failed",
+            Kind::Timeout => "upstream_timeout",
+            Kind::RequestBody => "request_body_failed",
+            Kind::Resource => "resource_failed",
+        }
+    }
+
+    /// The request was refused before a route was looked for, or because its path is ambiguous.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.0.kind, Kind::BadHost | Kind::BadPath | Kind::AmbiguousPath | Kind::Tunnel)
+    }
+
+    /// No route takes the request.
+    pub fn is_not_routed(&self) -> bool {
+        self.0.kind == Kind::NotRouted
+    }
+
+    /// The backend has nobody to answer: no endpoint, or no service for its resource.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self.0.kind, Kind::NoEndpoint | Kind::NoResource)
+    }
+
+    /// No connection to any endpoint could be made; nothing of the request was sent.
+    pub fn is_connect(&self) -> bool {
+        self.0.kind == Kind::Connect
+    }
+
+    /// The endpoint did not begin to answer in time.
+    pub fn is_timeout(&self) -> bool {
+        self.0.kind == Kind::Timeout
+    }
+
+    /// The backend of the route that took the request.
+    pub fn backend(&self) -> Option<&BackendRef> {
+        self.0.backend.as_ref()
+    }
+
+    /// The endpoint that was tried last.
+    pub fn endpoint(&self) -> Option<SocketAddr> {
+        self.0.endpoint
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0.kind {
+            Kind::BadHost => "the host of the request is missing, repeated or invalid",
+            Kind::BadPath => "the path of the request is invalid",
+            Kind::AmbiguousPath => "servers would read the path of the request in different ways",
+            Kind::Tunnel => "CONNECT is not served",
+            Kind::NotRouted => "no route takes the request",
+            Kind::NoEndpoint => "the backend has no endpoint that can be used",
+            Kind::NoResource => "no service in this process answers for the resource",
+            Kind::Connect => "no connection to the backend could be made",
+            Kind::Upstream => "the endpoint failed before it answered",
+            Kind::Timeout => "the endpoint did not begin to answer in time",
+            Kind::RequestBody => "the body of the request broke off or is malformed",
+            Kind::Resource => "the service for the resource failed",
+        })
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl From<AmbiguousPath> for Error {
+    fn from(error: AmbiguousPath) -> Self {
+        Self::with_source(Kind::AmbiguousPath, error)
+    }
+}
+
+impl From<HostError> for Error {
+    fn from(error: HostError) -> Self {
+        Self::with_source(Kind::BadHost, error)
+    }
+}
+
+impl From<PathError> for Error {
+    fn from(error: PathError) -> Self {
+        Self::with_source(Kind::BadPath, error)
+    }
+}

@@ -1,0 +1,150 @@
+//! The layer, and what layer and service share.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::Extensions;
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use ingress_core::{Backend, TableReader};
+use tower_layer::Layer;
+
+use crate::error::Kind;
+use crate::proxy::forwarded_path;
+use crate::service::Ingress;
+use crate::{BoxError, ConnectionInfo, Error, ResourceRegistry, match_route};
+
+/// Puts the routing table in front of a service: requests that a route takes are proxied, all others reach
+/// the service unchanged.
+///
+/// Requests that no server can take for what they say (a missing, repeated or invalid host, a path that
+/// climbs above the root, one that is ambiguous between routes) are answered with 400 and do not reach the
+/// service, see [`Error::is_refused`].
+///
+/// ```
+/// use std::net::SocketAddr;
+///
+/// use ingress_core::{BackendRef, Endpoint, PathMatch, RouteTable, Rule};
+/// use ingress_tower::IngressLayer;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let api: BackendRef = "default/api:80".parse()?;
+/// let mut rules = RouteTable::builder();
+/// rules.rule(Rule::new("shop.example".parse()?, PathMatch::prefix("/api")?, api.clone()));
+/// rules.endpoints(api, [Endpoint::new(SocketAddr::from(([127, 0, 0, 1], 9000)))]);
+/// let (reader, _writer) = ingress_core::table(rules.build().0);
+///
+/// let app: axum::Router = axum::Router::new()
+///     .route("/healthz", axum::routing::get(|| async { "ok" }))
+///     .layer(IngressLayer::new(reader));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct IngressLayer<C = crate::DefaultClient> {
+    pub(crate) shared: Shared<C>,
+}
+
+/// What decides about a request, the same for all clones of a service.
+#[derive(Clone)]
+pub(crate) struct Shared<C> {
+    pub(crate) reader: TableReader,
+    pub(crate) client: C,
+    pub(crate) resources: Arc<ResourceRegistry>,
+    client_addr: fn(&Extensions) -> Option<SocketAddr>,
+}
+
+/// A request that a route takes.
+pub(crate) struct Matched {
+    pub(crate) backend: Arc<Backend>,
+    pub(crate) path: PathAndQuery,
+}
+
+// ===== impl IngressLayer =====
+
+#[cfg(feature = "client")]
+impl IngressLayer {
+    /// Routes by the table that `reader` sees, and carries requests upstream with the pooled
+    /// [`HttpClient`](crate::HttpClient).
+    pub fn new(reader: TableReader) -> Self {
+        Self::with_client(reader, crate::HttpClient::default())
+    }
+}
+
+impl<C> IngressLayer<C> {
+    /// Routes by the table that `reader` sees, and carries requests upstream with `client`: any
+    /// `tower::Service` that takes a [`Body`](crate::Body). It gets requests for
+    /// `http://address:port/path` whose `Host` field is the client's; see [`Unsent`](crate::Unsent) and
+    /// [`TimedOut`](crate::TimedOut) for what its errors can say.
+    pub fn with_client(reader: TableReader, client: C) -> Self {
+        let client_addr =
+            |extensions: &Extensions| extensions.get::<ConnectionInfo>().map(|info| info.client);
+        Self { shared: Shared { reader, client, resources: Arc::default(), client_addr } }
+    }
+
+    /// Answers for backends within this process.
+    #[must_use]
+    pub fn resources(mut self, resources: ResourceRegistry) -> Self {
+        self.shared.resources = Arc::new(resources);
+        self
+    }
+
+    /// Says where the client's address is among a request's extensions. Without an address the backend
+    /// gets no `X-Forwarded-For`. The default looks for a [`ConnectionInfo`]; with `axum::serve` it would
+    /// be `|extensions| extensions.get::<axum::extract::ConnectInfo<SocketAddr>>().map(|info| info.0)`.
+    #[must_use]
+    pub fn client_addr(mut self, find: fn(&Extensions) -> Option<SocketAddr>) -> Self {
+        self.shared.client_addr = find;
+        self
+    }
+}
+
+impl<S, C: Clone> Layer<S> for IngressLayer<C> {
+    type Service = Ingress<S, C>;
+
+    fn layer(&self, inner: S) -> Ingress<S, C> {
+        Ingress::wrap(inner, self.shared.clone())
+    }
+}
+
+// ===== impl Shared =====
+
+impl<C> Shared<C> {
+    /// The route that takes the request, or `None` when the request is not for the table.
+    pub(crate) fn matched(&self, parts: &Parts) -> Result<Option<Matched>, Error> {
+        let host = match_route::host(parts)?;
+        let Some(path) = match_route::path(parts)? else { return Ok(None) };
+        let backend = self
+            .reader
+            .with(|table| table.lookup(&host, &path).map(|found| found.map(|found| found.backend.clone())))?;
+        match backend {
+            Some(backend) => Ok(Some(Matched { backend, path: forwarded_path(&parts.uri, &path)? })),
+            None => Ok(None),
+        }
+    }
+
+    pub(crate) fn connection(&self, extensions: &Extensions) -> Option<ConnectionInfo> {
+        let tls = extensions.get::<ConnectionInfo>().is_some_and(|info| info.tls);
+        (self.client_addr)(extensions).map(|client| ConnectionInfo::new(client).with_tls(tls))
+    }
+}
+
+impl<C: fmt::Debug> fmt::Debug for Shared<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("client", &self.client)
+            .field("resources", &self.resources)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Matched {
+    pub(crate) fn no_resource(&self) -> Error {
+        Error::new(Kind::NoResource).of_backend(self.backend.reference(), None)
+    }
+
+    pub(crate) fn resource_failed(&self, error: BoxError) -> Error {
+        Error::with_source(Kind::Resource, error).of_backend(self.backend.reference(), None)
+    }
+}

@@ -1,0 +1,90 @@
+//! Host and path out of a request, as rulings R4 and R5 of `ingress_core` want them.
+
+use http::header::HOST;
+use http::request::Parts;
+use http::{HeaderValue, Method, Version};
+use ingress_core::{RequestHost, RequestPath};
+
+use crate::Error;
+use crate::error::Kind;
+
+/// The request's host, normalised. The authority of the target (`:authority` of HTTP/2, absolute form of
+/// HTTP/1.1) wins over the Host field (RFC 9112 section 3.2.2, RFC 9113 section 8.3.1).
+pub(crate) fn host(parts: &Parts) -> Result<RequestHost, Error> {
+    if parts.method == Method::CONNECT {
+        return Err(Error::new(Kind::Tunnel));
+    }
+    let mut fields = parts.headers.get_all(HOST).iter();
+    let field = fields.next();
+    if fields.next().is_some() {
+        return Err(Error::new(Kind::BadHost));
+    }
+    let text = match (parts.uri.authority(), field) {
+        (Some(authority), _) => authority.as_str(),
+        (None, Some(field)) => field.to_str().map_err(|error| Error::with_source(Kind::BadHost, error))?,
+        (None, None) if parts.version == Version::HTTP_11 => return Err(Error::new(Kind::BadHost)),
+        (None, None) => return Ok(RequestHost::ABSENT),
+    };
+    Ok(RequestHost::parse(text)?)
+}
+
+/// The request's path, normalised; `None` for `OPTIONS *`, which asks about the server and not about a
+/// resource (RFC 9110 section 9.3.7), so that no route takes it.
+pub(crate) fn path(parts: &Parts) -> Result<Option<RequestPath<'_>>, Error> {
+    match parts.uri.path() {
+        "*" if parts.method == Method::OPTIONS => Ok(None),
+        path => Ok(Some(RequestPath::parse(path)?)),
+    }
+}
+
+/// The host as the client wrote it, to be told to the backend.
+pub(crate) fn host_field(parts: &Parts) -> Option<HeaderValue> {
+    match parts.uri.authority() {
+        Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
+        None => parts.headers.get(HOST).filter(|value| !value.is_empty()).cloned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn parts(target: &str, version: Version, hosts: &[&str]) -> Parts {
+        let mut request = Request::builder().uri(target).version(version);
+        for host in hosts {
+            request = request.header(HOST, *host);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn the_authority_wins_and_a_host_is_needed_once() {
+        let table: [(&str, Version, &[&str], Option<&str>); 8] = [
+            ("/", Version::HTTP_11, &["a.example:80"], Some("a.example")),
+            ("http://b.example/", Version::HTTP_11, &["a.example"], Some("b.example")),
+            ("https://b.example/", Version::HTTP_2, &[], Some("b.example")),
+            ("/", Version::HTTP_10, &[], Some("")),
+            ("/", Version::HTTP_11, &[""], Some("")),
+            ("/", Version::HTTP_11, &[], None),
+            ("/", Version::HTTP_11, &["a.example", "a.example"], None),
+            ("/", Version::HTTP_11, &["a.example/x"], None),
+        ];
+        for (target, version, hosts, want) in table {
+            let found = host(&parts(target, version, hosts)).ok().map(|host| host.as_str().to_owned());
+            assert_eq!(found.as_deref(), want, "{target} {version:?} {hosts:?}");
+        }
+        let mut connect = parts("/", Version::HTTP_11, &["a.example"]);
+        connect.method = Method::CONNECT;
+        assert_eq!(host(&connect).unwrap_err().status(), 405);
+    }
+
+    #[test]
+    fn the_asterisk_is_for_options_alone() {
+        let mut star = parts("*", Version::HTTP_11, &["a.example"]);
+        assert_eq!(path(&star).unwrap_err().status(), 400);
+        star.method = Method::OPTIONS;
+        assert!(path(&star).unwrap().is_none());
+    }
+}

@@ -1,0 +1,159 @@
+//! A matched request on its way to an endpoint, and the response on its way back.
+
+mod contract;
+pub(crate) mod headers;
+mod tickets;
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::uri::{Authority, PathAndQuery, Scheme, Uri};
+use http::{Request, Response, StatusCode};
+use ingress_core::{Backend, RequestPath};
+use tower_service::Service;
+
+use crate::error::Kind;
+use crate::{Body, BodyError, BoxError, Error};
+
+pub use contract::{TimedOut, Unsent};
+
+/// For how long after the first failure other endpoints are tried.
+const OTHER_ENDPOINTS_FOR: Duration = Duration::from_secs(10);
+
+/// Sends `request` to an endpoint of `backend` and returns its response; `path` is what is asked for there.
+///
+/// Where no byte of the request was sent, the next endpoint is tried, each at most once.
+pub(crate) async fn forward<C, B>(
+    mut client: C,
+    backend: Arc<Backend>,
+    mut request: Request<Body>,
+    path: PathAndQuery,
+) -> Result<Response<Body>, Error>
+where
+    C: Service<Request<Body>, Response = Response<B>>,
+    C::Error: Into<BoxError>,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let ticket = tickets::next(backend.index());
+    let mut tried: Vec<SocketAddr> = Vec::new();
+    let mut failure: Option<(Instant, Error)> = None;
+    let endpoints = backend.endpoints();
+    let mut next = endpoints.pick(ticket);
+    while let Some(endpoint) = next {
+        *request.uri_mut() = uri(endpoint.authority().clone(), path.clone());
+        let error = match send(&mut client, request).await {
+            Ok(response) => {
+                return accept(response)
+                    .map_err(|e| e.of_backend(backend.reference(), Some(endpoint.address())));
+            }
+            Err(error) => error,
+        };
+        let unsent = match error.downcast::<Unsent>() {
+            Ok(unsent) => unsent,
+            Err(error) => {
+                return Err(classify(error).of_backend(backend.reference(), Some(endpoint.address())));
+            }
+        };
+        let source;
+        (request, source) = unsent.into_parts();
+        let since = failure.map_or_else(Instant::now, |(since, _)| since);
+        let error = Error::with_source(Kind::Connect, source)
+            .of_backend(backend.reference(), Some(endpoint.address()));
+        tried.push(endpoint.address());
+        next = endpoints.pick_other(ticket, &tried).filter(|_| since.elapsed() < OTHER_ENDPOINTS_FOR);
+        failure = Some((since, error));
+    }
+    Err(failure.map_or_else(
+        || Error::new(Kind::NoEndpoint).of_backend(backend.reference(), None),
+        |(_, error)| error,
+    ))
+}
+
+async fn send<C>(client: &mut C, request: Request<Body>) -> Result<C::Response, BoxError>
+where
+    C: Service<Request<Body>>,
+    C::Error: Into<BoxError>,
+{
+    poll_fn(|cx| client.poll_ready(cx)).await.map_err(Into::into)?;
+    client.call(request).await.map_err(Into::into)
+}
+
+fn accept<B>(mut response: Response<B>) -> Result<Response<Body>, Error>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        // Nobody asked: the Upgrade field was not forwarded.
+        return Err(Error::new(Kind::Upstream));
+    }
+    headers::clean_response(&mut response);
+    Ok(response.map(Body::new))
+}
+
+/// Whose fault it is: the client's when its body broke, the endpoint's otherwise.
+fn classify(error: BoxError) -> Error {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&*error);
+    let mut kind = Kind::Upstream;
+    while let Some(error) = cause {
+        if error.is::<BodyError>() {
+            kind = Kind::RequestBody;
+        } else if error.is::<TimedOut>() {
+            kind = Kind::Timeout;
+        }
+        cause = error.source();
+    }
+    Error::with_source(kind, error)
+}
+
+fn uri(authority: Authority, path: PathAndQuery) -> Uri {
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = Some(Scheme::HTTP);
+    parts.authority = Some(authority);
+    parts.path_and_query = Some(path);
+    Uri::from_parts(parts).unwrap_or_default()
+}
+
+/// What the endpoint is asked for: the path that was matched, and the query as it came.
+pub(crate) fn forwarded_path(uri: &Uri, path: &RequestPath<'_>) -> Result<PathAndQuery, Error> {
+    match uri.path_and_query() {
+        Some(same) if !path.is_rewritten() && !same.path().is_empty() && same.as_str().starts_with('/') => {
+            Ok(same.clone())
+        }
+        _ => {
+            let mut text = path.as_str().to_owned();
+            if let Some(query) = uri.query() {
+                text.push('?');
+                text.push_str(query);
+            }
+            PathAndQuery::from_maybe_shared(Bytes::from(text))
+                .map_err(|error| Error::with_source(Kind::BadPath, error))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_matched_path_is_the_forwarded_path() {
+        let table = [
+            ("/a/b?x=%61", "/a/b?x=%61"),
+            ("/%61?x", "/a?x"),
+            ("/a/../b?", "/b?"),
+            ("http://shop.example", "/"),
+            ("http://shop.example?q", "/?q"),
+            ("/a//b", "/a//b"),
+        ];
+        for (target, want) in table {
+            let uri: Uri = target.parse().unwrap();
+            let path = RequestPath::parse(uri.path()).unwrap();
+            assert_eq!(forwarded_path(&uri, &path).unwrap().as_str(), want, "{target}");
+        }
+    }
+}

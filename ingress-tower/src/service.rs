@@ -1,0 +1,157 @@
+//! One request: matched, then proxied, served in process, or passed on.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use ingress_core::BackendRef;
+use tower::ServiceExt;
+use tower_service::Service;
+
+use crate::error::Kind;
+use crate::future::ResponseFuture;
+use crate::layer::{IngressLayer, Matched, Shared};
+use crate::proxy::{forward, headers};
+use crate::respond::respond;
+use crate::{Body, BoxError, Error, match_route};
+
+/// A service with the routing table in front, made by [`IngressLayer`].
+///
+/// It is always ready; the inner service's readiness is waited for only by requests that reach it.
+#[derive(Debug)]
+pub struct Ingress<S, C> {
+    inner: S,
+    shared: Arc<Shared<C>>,
+}
+
+/// The routing table as a whole service: what no route takes is answered with 404.
+///
+/// ```
+/// # #[cfg(feature = "server")] {
+/// use ingress_core::RouteTable;
+/// use ingress_tower::{IngressService, server::Server};
+///
+/// async fn serve(listener: tokio::net::TcpListener) {
+///     let (reader, _writer) = ingress_core::table(RouteTable::default());
+///     let until = std::future::pending();
+///     Server::new().serve(listener, IngressService::new(reader), until).await;
+/// }
+/// # }
+/// ```
+pub type IngressService<C = crate::DefaultClient> = Ingress<NotFound, C>;
+
+/// Answers 404 to everything.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NotFound;
+
+// ===== impl Ingress =====
+
+#[cfg(feature = "client")]
+impl IngressService {
+    /// Serves the table that `reader` sees; see [`IngressLayer::new`].
+    pub fn new(reader: ingress_core::TableReader) -> Self {
+        IngressLayer::new(reader).into_service()
+    }
+}
+
+impl<C> IngressLayer<C> {
+    /// The layer's settings as a service that answers 404 to what no route takes.
+    pub fn into_service(self) -> IngressService<C> {
+        Ingress::wrap(NotFound, self.shared)
+    }
+}
+
+impl<S, C> Ingress<S, C> {
+    pub(crate) fn wrap(inner: S, shared: Shared<C>) -> Self {
+        Self { inner, shared: Arc::new(shared) }
+    }
+}
+
+impl<S: Clone, C> Clone for Ingress<S, C> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), shared: self.shared.clone() }
+    }
+}
+
+impl<S, C, ReqBody, InnerBody, UpstreamBody> Service<Request<ReqBody>> for Ingress<S, C>
+where
+    S: Service<Request<ReqBody>, Response = Response<InnerBody>> + Clone,
+    C: Service<Request<Body>, Response = Response<UpstreamBody>, Error: Into<BoxError>, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+    ReqBody: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    InnerBody: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    UpstreamBody: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, ReqBody>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let (parts, body) = request.into_parts();
+        let matched = match self.shared.matched(&parts) {
+            Ok(Some(matched)) => matched,
+            Ok(None) => return ResponseFuture::inner(self.inner.clone(), Request::from_parts(parts, body)),
+            Err(error) => return ResponseFuture::ready(respond(error)),
+        };
+        let host = match_route::host_field(&parts);
+        let connection = self.shared.connection(&parts.extensions);
+        let mut request = Request::from_parts(parts, Body::new(body));
+        headers::prepare_request(&mut request, host, connection);
+        serve(&self.shared, matched, request)
+    }
+}
+
+/// Hands a matched and prepared request to whoever answers for its backend.
+fn serve<S, C, ReqBody, B>(
+    shared: &Shared<C>,
+    matched: Matched,
+    mut request: Request<Body>,
+) -> ResponseFuture<S, ReqBody>
+where
+    S: Service<Request<ReqBody>>,
+    C: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    if let Some(service) = shared.resources.get(matched.backend.reference()) {
+        *request.uri_mut() = matched.path.clone().into();
+        let answer = service.clone().oneshot(request);
+        return ResponseFuture::boxed(async move {
+            answer.await.unwrap_or_else(|error| respond(matched.resource_failed(error)))
+        });
+    }
+    if matches!(matched.backend.reference(), BackendRef::Resource(_)) {
+        return ResponseFuture::ready(respond(matched.no_resource()));
+    }
+    let client = shared.client.clone();
+    ResponseFuture::boxed(async move {
+        forward(client, matched.backend, request, matched.path).await.unwrap_or_else(respond)
+    })
+}
+
+// ===== impl NotFound =====
+
+impl<B> Service<Request<B>> for NotFound {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<B>) -> Self::Future {
+        ready(Ok(respond(Error::new(Kind::NotRouted))))
+    }
+}
