@@ -123,7 +123,11 @@ impl FromStr for PortRef {
         if text.bytes().all(|b| b.is_ascii_digit()) {
             return text.parse().ok().filter(|&port| port != 0).map(Self::Number).ok_or_else(error);
         }
-        if text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') { Ok(Self::Name(text.into())) } else { Err(error()) }
+        if text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+            Ok(Self::Name(text.into()))
+        } else {
+            Err(error())
+        }
     }
 }
 
@@ -182,7 +186,9 @@ mod tests {
         for text in ["default/api:80", "shop/web:http", "a/b:8080-tls"] {
             assert_eq!(text.parse::<BackendRef>().map(|b| b.to_string()), Ok(text.into()));
         }
-        for text in ["", "api:80", "a/b", "/b:80", "a/:80", "a/b:", "a/b:0", "a/b:65536", "a/b/c:80", "a/b:x y"] {
+        for text in
+            ["", "api:80", "a/b", "/b:80", "a/:80", "a/b:", "a/b:0", "a/b:65536", "a/b/c:80", "a/b:x y"]
+        {
             assert!(text.parse::<BackendRef>().is_err(), "{text:?}");
         }
         let resource = BackendRef::resource("shop", "example.com", "Bucket", "static");

@@ -69,21 +69,33 @@ codes! {
     OverlappingPrefix "ING010" Warning "a Prefix hidden by the same Prefix with a slash at its end"
     EmptyIngress "ING011" Error "an Ingress with neither rules nor a default backend"
     DuplicateObject "ING012" Warning "an object that a second file holds, too"
-    UnknownClass "ING013" Warning "an Ingress that names an IngressClass which does not exist"
+    UnknownClass "ING013" Warning "an Ingress that is not served, or a class that is not, for want of an IngressClass that says so"
     ExternalName "ING014" Error "a Service of type ExternalName, which is not followed; its routes answer 503"
     LiteralPattern "ING015" Warning "an ImplementationSpecific path that looks like a pattern but is taken literally"
     IgnoredField "ING016" Warning "a field or annotation that has no effect here"
     InvalidEndpoint "ING017" Error "an endpoint whose address or port cannot be dialled"
     MissingResource "ING018" Error "a resource backend that no service in this process answers"
     NoHttp "ING019" Warning "a rule with a host and no paths; it only takes the default backend"
+    AmbiguousRulePath "ING020" Warning "a rule's path that servers read in different ways, so that no request reaches it"
 }
 
 // ===== impl Diagnostic =====
 
 impl Diagnostic {
     /// A finding with its code's severity.
-    pub fn new(code: Code, source: impl Into<Option<Source>>, message: impl Into<Box<str>>, help: impl Into<Box<str>>) -> Self {
-        Self { code, severity: code.severity(), source: source.into(), message: message.into(), help: help.into() }
+    pub fn new(
+        code: Code,
+        source: impl Into<Option<Source>>,
+        message: impl Into<Box<str>>,
+        help: impl Into<Box<str>>,
+    ) -> Self {
+        Self {
+            code,
+            severity: code.severity(),
+            source: source.into(),
+            message: message.into(),
+            help: help.into(),
+        }
     }
 }
 
@@ -152,7 +164,8 @@ mod tests {
             ..ObjectRef::default()
         };
         let source = Source::new(object.into(), "spec.rules[0].host");
-        let finding = Diagnostic::new(Code::InvalidHost, source, "the host names a port", "write just the name");
+        let finding =
+            Diagnostic::new(Code::InvalidHost, source, "the host names a port", "write just the name");
         assert_eq!(
             finding.to_string(),
             "error[ING003]: web.yaml:7: Ingress shop/web spec.rules[0].host: the host names a port; write just the name"

@@ -84,7 +84,7 @@ impl HostName {
         if text.contains('*') {
             return Err(HostError::Wildcard);
         }
-        check_labels(text.as_bytes(), |b| b.is_ascii_alphanumeric() || b == b'-')?;
+        check_labels(text.as_bytes())?;
         if text.parse::<Ipv4Addr>().is_ok() {
             return Err(HostError::Address);
         }
@@ -151,8 +151,25 @@ impl RequestHost {
         let end = memchr::memchr(b':', bytes).unwrap_or(bytes.len());
         check_port(&bytes[end..])?;
         let host = bytes[..end].strip_suffix(b".").unwrap_or(&bytes[..end]);
-        check_labels(host, |b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')?;
-        Ok(Self::copy_of(host, !is_ipv4(host)))
+        Self::copy_of_name(host)
+    }
+
+    /// Checks and copies in one pass: this is on the way of every request.
+    fn copy_of_name(host: &[u8]) -> Result<Self, HostError> {
+        let mut copy = Self { len: host.len() as u8, name: !is_ipv4(host), bytes: [0; MAX_HOST_LEN] };
+        let bytes = copy.bytes.get_mut(..host.len()).ok_or(HostError::TooLong)?;
+        let mut label_start = 0;
+        for (at, (to, &byte)) in bytes.iter_mut().zip(host).enumerate() {
+            *to = byte.to_ascii_lowercase();
+            if byte == b'.' {
+                check_label(&host[label_start..at])?;
+                label_start = at + 1;
+            } else if !(byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_') {
+                return Err(HostError::Character);
+            }
+        }
+        check_label(&host[label_start..])?;
+        Ok(copy)
     }
 
     fn parse_ipv6(authority: &str) -> Result<Self, HostError> {
@@ -200,22 +217,22 @@ impl fmt::Display for RequestHost {
 
 // ===== helpers =====
 
-fn check_labels(host: &[u8], allowed: impl Fn(u8) -> bool) -> Result<(), HostError> {
+fn check_labels(host: &[u8]) -> Result<(), HostError> {
     if host.len() > MAX_HOST_LEN {
         return Err(HostError::TooLong);
     }
-    let mut label_start = 0;
-    for end in memchr::memchr_iter(b'.', host).chain([host.len()]) {
-        let label = &host[label_start..end];
-        if label.is_empty() || label[0] == b'-' || label[label.len() - 1] == b'-' {
-            return Err(HostError::Label);
-        }
-        if label.len() > MAX_LABEL_LEN {
-            return Err(HostError::TooLong);
-        }
-        label_start = end + 1;
+    host.split(|&byte| byte == b'.').try_for_each(check_label)?;
+    let allowed = |&byte: &u8| byte == b'.' || byte.is_ascii_alphanumeric() || byte == b'-';
+    if host.iter().all(allowed) { Ok(()) } else { Err(HostError::Character) }
+}
+
+#[inline]
+fn check_label(label: &[u8]) -> Result<(), HostError> {
+    match label {
+        [] | [b'-', ..] | [.., b'-'] => Err(HostError::Label),
+        _ if label.len() > MAX_LABEL_LEN => Err(HostError::TooLong),
+        _ => Ok(()),
     }
-    if host.iter().all(|&b| b == b'.' || allowed(b)) { Ok(()) } else { Err(HostError::Character) }
 }
 
 /// `after` is what follows the host: nothing, or a colon and a possibly empty port (RFC 3986 section 3.2.3).
@@ -292,9 +309,10 @@ mod tests {
         for (text, want) in accepted {
             assert_eq!(RequestHost::parse(text).map(|h| h.as_str().to_owned()), Ok(want.into()), "{text:?}");
         }
-        for text in
-            ["a b", "a..b", ".a", "a:b", "a:99999", "a:123456", "u@a", "a%20b", "[::1", "[x]", "[::1]x", ".", "a/b", "a,b", ":80"]
-        {
+        for text in [
+            "a b", "a..b", ".a", "a:b", "a:99999", "a:123456", "u@a", "a%20b", "[::1", "[x]", "[::1]x", ".",
+            "a/b", "a,b", ":80",
+        ] {
             assert!(RequestHost::parse(text).is_err(), "{text:?}");
         }
         assert!(RequestHost::parse(&"a.".repeat(200)).is_err());

@@ -1,12 +1,14 @@
 //! Where a rule comes from: the object, its field, and the file if there is one.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
 /// The object and field that a rule, an endpoint set or a finding stems from.
 ///
-/// `Ord` is ruling R10: the older object first, then namespace and name, then the field. An object
-/// without a creation time counts as younger than any with one.
+/// `Ord` is ruling R10: the older object first, then namespace and name, then the field, where
+/// `rules[2]` comes before `rules[10]`. An object without a creation time counts as younger than any with
+/// one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Source {
@@ -47,19 +49,25 @@ impl Source {
 
     fn precedence(&self) -> impl Ord + '_ {
         let object = &*self.object;
-        (object.created.is_none(), object.created, &object.namespace, &object.name, &object.kind, &self.field)
+        (object.created.is_none(), object.created, &object.namespace, &object.name, &object.kind)
+    }
+
+    fn place(&self) -> impl Ord + '_ {
+        (&self.field, &self.object.file, self.object.line)
     }
 }
 
 impl Ord for Source {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        let files = |source: &Self| (source.object.file.clone(), source.object.line);
-        self.precedence().cmp(&other.precedence()).then_with(|| files(self).cmp(&files(other)))
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.precedence()
+            .cmp(&other.precedence())
+            .then_with(|| field_order(&self.field, &other.field))
+            .then_with(|| self.place().cmp(&other.place()))
     }
 }
 
 impl PartialOrd for Source {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
@@ -88,6 +96,29 @@ impl fmt::Display for ObjectRef {
     }
 }
 
+/// By text, but numbers by value.
+fn field_order(a: &str, b: &str) -> Ordering {
+    let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
+    while let (Some(&first_a), Some(&first_b)) = (a.first(), b.first()) {
+        let (len_a, len_b) = (number_len(a), number_len(b));
+        let order = if len_a > 0 && len_b > 0 {
+            // Indices are written without leading zeros, so the longer number is the greater one.
+            len_a.cmp(&len_b).then_with(|| a[..len_a].cmp(&b[..len_b]))
+        } else {
+            first_a.cmp(&first_b)
+        };
+        if order.is_ne() {
+            return order;
+        }
+        (a, b) = (&a[len_a.max(1)..], &b[len_b.max(1)..]);
+    }
+    a.len().cmp(&b.len())
+}
+
+fn number_len(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| byte.is_ascii_digit()).count()
+}
+
 #[cfg(feature = "serde")]
 fn serialize_object<S: serde::Serializer>(object: &Arc<ObjectRef>, serializer: S) -> Result<S::Ok, S::Error> {
     serde::Serialize::serialize(&**object, serializer)
@@ -98,13 +129,19 @@ mod tests {
     use super::*;
 
     fn source(created: Option<i64>, namespace: &str, name: &str, field: &str) -> Source {
-        let object = ObjectRef { kind: "Ingress".into(), namespace: namespace.into(), name: name.into(), created, ..ObjectRef::default() };
+        let object = ObjectRef {
+            kind: "Ingress".into(),
+            namespace: namespace.into(),
+            name: name.into(),
+            created,
+            ..ObjectRef::default()
+        };
         Source::new(Arc::new(object), field)
     }
 
     #[test]
     fn older_first_then_namespace_and_name() {
-        let mut sources = vec![
+        let mut sources = [
             source(None, "a", "a", ""),
             source(Some(2), "a", "a", ""),
             source(Some(1), "b", "a", ""),
@@ -115,7 +152,37 @@ mod tests {
         let texts: Vec<_> = sources.iter().map(|s| format!("{s} {:?}", s.object.created)).collect();
         assert_eq!(
             texts,
-            ["Ingress a/b Some(1)", "Ingress a/b x Some(1)", "Ingress b/a Some(1)", "Ingress a/a Some(2)", "Ingress a/a None"]
+            [
+                "Ingress a/b Some(1)",
+                "Ingress a/b x Some(1)",
+                "Ingress b/a Some(1)",
+                "Ingress a/a Some(2)",
+                "Ingress a/a None"
+            ]
+        );
+    }
+
+    #[test]
+    fn indices_inside_a_field_count_as_numbers() {
+        let mut fields = [
+            "rules[10].host",
+            "rules[2].host",
+            "rules[2]",
+            "defaultBackend",
+            "rules[2].paths[11]",
+            "rules[2].paths[9]",
+        ];
+        fields.sort_by_key(|field| source(None, "", "", field));
+        assert_eq!(
+            fields,
+            [
+                "defaultBackend",
+                "rules[2]",
+                "rules[2].host",
+                "rules[2].paths[9]",
+                "rules[2].paths[11]",
+                "rules[10].host"
+            ]
         );
     }
 }

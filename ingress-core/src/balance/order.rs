@@ -49,7 +49,9 @@ impl SmoothOrder {
         match self {
             Self::Even(0) => None,
             Self::Even(count) => Some((ticket % count) as usize),
-            Self::Written(order) => order.get((ticket % order.len() as u64) as usize).map(|&index| index as usize),
+            Self::Written(order) => {
+                order.get((ticket % order.len() as u64) as usize).map(|&index| index as usize)
+            }
             Self::Strided { shares, step } => {
                 let period = shares.total();
                 let place = u128::from(ticket % period) * u128::from(*step) % u128::from(period);

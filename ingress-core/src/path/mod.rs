@@ -1,11 +1,11 @@
 //! Paths: what a rule asks for, and what a request says.
 
 mod normalize;
+mod reading;
 
 use std::cmp::{Ordering, Reverse};
 use std::fmt;
 
-pub(crate) use normalize::Reading;
 pub use normalize::{PathError, RequestPath};
 
 /// A rule's path, normalised like a request's (ruling R5), so that both are compared in one spelling.
@@ -95,6 +95,17 @@ impl PathMatch {
         }
     }
 
+    /// Whether every request with such a path is refused as ambiguous: another reading of it always leaves
+    /// the path.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        let text = match self {
+            Self::Exact(path) => path.as_str(),
+            Self::Prefix(path) => path.without_slash(),
+            Self::Default => return false,
+        };
+        RequestPath::parse(text).is_ok_and(|path| path.is_ambiguous())
+    }
+
     fn precedence(&self) -> (u8, Reverse<usize>, &str) {
         match self {
             Self::Exact(path) => (0, Reverse(path.as_str().len()), path.as_str()),
@@ -170,7 +181,9 @@ mod tests {
 
     #[test]
     fn implementation_specific_takes_more() {
-        for (path, want) in [("", "/"), ("/a//b", "/a//b"), ("/a%2fb", "/a%2Fb"), ("/v[0-9]+/(.*)", "/v[0-9]+/(.*)")] {
+        for (path, want) in
+            [("", "/"), ("/a//b", "/a//b"), ("/a%2fb", "/a%2Fb"), ("/v[0-9]+/(.*)", "/v[0-9]+/(.*)")]
+        {
             assert_eq!(PathMatch::implementation_specific(path).unwrap().as_str(), want);
         }
         assert_eq!(PathMatch::implementation_specific("a"), Err(PathError::NotAbsolute));
@@ -187,11 +200,25 @@ mod tests {
     fn precedence_is_the_order() {
         let exact = |p| PathMatch::exact(p).unwrap();
         let prefix = |p| PathMatch::prefix(p).unwrap();
-        let mut paths = vec![PathMatch::Default, prefix("/"), prefix("/foo"), exact("/a"), prefix("/foo/"), prefix("/foo/bar")];
+        let mut paths = vec![
+            PathMatch::Default,
+            prefix("/"),
+            prefix("/foo"),
+            exact("/a"),
+            prefix("/foo/"),
+            prefix("/foo/bar"),
+        ];
         paths.sort();
         assert_eq!(
             paths,
-            [exact("/a"), prefix("/foo/bar"), prefix("/foo/"), prefix("/foo"), prefix("/"), PathMatch::Default]
+            [
+                exact("/a"),
+                prefix("/foo/bar"),
+                prefix("/foo/"),
+                prefix("/foo"),
+                prefix("/"),
+                PathMatch::Default
+            ]
         );
     }
 }

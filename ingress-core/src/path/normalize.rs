@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::reading::{Spellings, readings};
+
 /// The path of one request, normalised; the query is no part of it.
 ///
 /// Escapes of unreserved characters are decoded and the others written in capitals (RFC 3986 section
@@ -10,8 +12,9 @@ use std::borrow::Cow;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestPath<'a> {
     normal: Cow<'a, str>,
-    /// Set when application servers read the path in different ways: the text before dot segments went.
-    ambiguous: Option<Box<str>>,
+    ambiguous: Spellings,
+    /// Of an ambiguous path: the text before dot segments went, if that made a difference.
+    dotted: Option<Box<str>>,
 }
 
 /// Why a text is not a path, or is not one that a rule may ask for.
@@ -41,19 +44,6 @@ pub enum PathError {
     EscapedSlash,
 }
 
-/// One way in which an application server may read a path: a set of the four bits below.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Reading(u8);
-
-/// `//` is one slash (nginx, Go's ServeMux, most frameworks).
-const MERGE: u8 = 1;
-/// `%2F`, `%5C` and a backslash are slashes (IIS, some Java containers).
-const SLASHES: u8 = 2;
-/// `;name=value` is a parameter of its element and falls away (Java servlets).
-const PARAMETERS: u8 = 4;
-/// Escapes are decoded before parameters fall away, so that an escaped slash ends one.
-const DECODE_FIRST: u8 = 8;
-
 // ===== impl RequestPath =====
 
 impl<'a> RequestPath<'a> {
@@ -65,20 +55,24 @@ impl<'a> RequestPath<'a> {
     /// [`PathError::AboveRoot`]; a server answers them with 400.
     pub fn parse(path: &'a str) -> Result<Self, PathError> {
         if path.is_empty() {
-            return Ok(Self { normal: Cow::Borrowed("/"), ambiguous: None });
+            return Ok(Self::borrowed("/", Spellings::NONE));
         }
         if !path.starts_with('/') {
             return Err(PathError::NotAbsolute);
         }
-        let scan = scan(path.as_bytes())?;
-        if !scan.rewrite {
-            let ambiguous = scan.ambiguous.then(|| path.into());
-            return Ok(Self { normal: Cow::Borrowed(path), ambiguous });
+        let Scan { rewrite, mut ambiguous } = scan(path.as_bytes())?;
+        if !rewrite {
+            return Ok(Self::borrowed(path, ambiguous));
         }
-        let (decoded, escaped_slash) = decode(path)?;
+        let decoded = decode(path, &mut ambiguous)?;
         let normal = remove_dot_segments(&decoded)?;
-        let ambiguous = (scan.ambiguous || escaped_slash).then(|| decoded.into());
-        Ok(Self { normal: Cow::Owned(normal), ambiguous })
+        let dotted = (!ambiguous.is_none() && decoded != normal).then(|| decoded.into());
+        let normal = if normal == path { Cow::Borrowed(path) } else { Cow::Owned(normal) };
+        Ok(Self { normal, ambiguous, dotted })
+    }
+
+    fn borrowed(path: &'a str, ambiguous: Spellings) -> Self {
+        Self { normal: Cow::Borrowed(path), ambiguous, dotted: None }
     }
 
     /// The normalised path: what is matched, and what is forwarded.
@@ -94,55 +88,15 @@ impl<'a> RequestPath<'a> {
     /// Whether application servers read this path in different ways: it holds `//`, `%2F`, `%5C`, a
     /// backslash or `;`.
     pub fn is_ambiguous(&self) -> bool {
-        self.ambiguous.is_some()
+        !self.ambiguous.is_none()
     }
 
-    /// The path as a server with these habits reads it.
-    pub(crate) fn read_as(&self, reading: Reading) -> Result<String, PathError> {
-        remove_dot_segments(&reading.apply(self.ambiguous.as_deref().unwrap_or(&self.normal)))
-    }
-}
-
-// ===== impl Reading =====
-
-impl Reading {
-    /// Every way to read an ambiguous path but the one as it is written.
-    pub(crate) fn all() -> impl Iterator<Item = Self> {
-        (1..=MERGE | SLASHES | PARAMETERS | DECODE_FIRST).map(Self)
-    }
-
-    fn has(self, bits: u8) -> bool {
-        self.0 & bits == bits
-    }
-
-    /// `text` has its escapes in capitals already.
-    fn apply(self, text: &str) -> String {
-        let mut out = String::with_capacity(text.len());
-        let mut rest = text;
-        let mut parameter = false;
-        while let Some(c) = rest.chars().next() {
-            let slash = slash_len(rest, self.has(SLASHES) && (!parameter || self.has(DECODE_FIRST)));
-            parameter = slash.is_none() && (parameter || (self.has(PARAMETERS) && c == ';'));
-            match slash {
-                Some(_) if self.has(MERGE) && out.ends_with('/') => {}
-                Some(_) => out.push('/'),
-                None if parameter => {}
-                None => out.push(c),
-            }
-            rest = &rest[slash.unwrap_or(c.len_utf8())..];
-        }
-        out
-    }
-}
-
-/// The length of the slash that `text` begins with, if it does.
-fn slash_len(text: &str, escapes: bool) -> Option<usize> {
-    if text.starts_with('/') || (escapes && text.starts_with('\\')) {
-        Some(1)
-    } else if escapes && (text.starts_with("%2F") || text.starts_with("%5C")) {
-        Some(3)
-    } else {
-        None
+    /// Whether `reaches` holds for every path that an application server may read this one as, besides the
+    /// path as it is written. Both what was received and what is forwarded are read.
+    pub(crate) fn all_readings(&self, reaches: impl Fn(&str) -> bool) -> bool {
+        let texts = [&*self.normal, self.dotted.as_deref().unwrap_or_default()];
+        let texts = if self.dotted.is_some() { &texts[..] } else { &texts[..1] };
+        readings(self.ambiguous, texts).all(|path| path.is_some_and(|path| reaches(&path)))
     }
 }
 
@@ -151,23 +105,26 @@ fn slash_len(text: &str, escapes: bool) -> Option<usize> {
 struct Scan {
     /// Has an escape, a byte outside ASCII or what may be a dot segment.
     rewrite: bool,
-    ambiguous: bool,
+    ambiguous: Spellings,
 }
 
 /// One pass over the bytes; nearly every path ends here.
 fn scan(path: &[u8]) -> Result<Scan, PathError> {
-    let mut scan = Scan { rewrite: false, ambiguous: false };
+    let mut scan = Scan { rewrite: false, ambiguous: Spellings::NONE };
     let mut after_slash = false;
     for &byte in path {
         match byte {
             b'/' => {
-                scan.ambiguous |= after_slash;
+                if after_slash {
+                    scan.ambiguous.add(Spellings::DOUBLE_SLASH);
+                }
                 after_slash = true;
                 continue;
             }
             b'.' => scan.rewrite |= after_slash,
             b'%' | 0x80.. => scan.rewrite = true,
-            b'\\' | b';' => scan.ambiguous = true,
+            b'\\' => scan.ambiguous.add(Spellings::BACKSLASH),
+            b';' => scan.ambiguous.add(Spellings::PARAMETER),
             0..=b' ' | 0x7f => return Err(PathError::Control),
             _ => {}
         }
@@ -176,18 +133,19 @@ fn scan(path: &[u8]) -> Result<Scan, PathError> {
     Ok(scan)
 }
 
-/// Decodes escapes of unreserved characters and writes the others in capitals; also says whether an
-/// escaped slash or backslash is left.
-fn decode(path: &str) -> Result<(String, bool), PathError> {
+/// Decodes escapes of unreserved characters and writes the others in capitals; notes escaped slashes.
+fn decode(path: &str, ambiguous: &mut Spellings) -> Result<String, PathError> {
     let bytes = path.as_bytes();
     let mut out = String::with_capacity(path.len());
-    let mut escaped_slash = false;
     let mut at = 0;
     while at < bytes.len() {
         let byte = if bytes[at] == b'%' {
             let digits = bytes.get(at + 1..at + 3).ok_or(PathError::BadEscape)?;
             at += 3;
-            hex(digits[0]).zip(hex(digits[1])).map(|(high, low)| high << 4 | low).ok_or(PathError::BadEscape)?
+            hex(digits[0])
+                .zip(hex(digits[1]))
+                .map(|(high, low)| high << 4 | low)
+                .ok_or(PathError::BadEscape)?
         } else {
             at += 1;
             if bytes[at - 1].is_ascii() {
@@ -200,15 +158,23 @@ fn decode(path: &str) -> Result<(String, bool), PathError> {
             0 => return Err(PathError::Control),
             b'-' | b'.' | b'_' | b'~' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => out.push(char::from(byte)),
             _ => {
-                escaped_slash |= matches!(byte, b'/' | b'\\');
-                const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-                out.push('%');
-                out.push(char::from(DIGITS[usize::from(byte >> 4)]));
-                out.push(char::from(DIGITS[usize::from(byte & 15)]));
+                match byte {
+                    b'/' => ambiguous.add(Spellings::ESCAPED_SLASH),
+                    b'\\' => ambiguous.add(Spellings::ESCAPED_BACKSLASH),
+                    _ => {}
+                }
+                push_escape(&mut out, byte);
             }
         }
     }
-    Ok((out, escaped_slash))
+    Ok(out)
+}
+
+fn push_escape(out: &mut String, byte: u8) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    out.push('%');
+    out.push(char::from(DIGITS[usize::from(byte >> 4)]));
+    out.push(char::from(DIGITS[usize::from(byte & 15)]));
 }
 
 fn hex(digit: u8) -> Option<u8> {
@@ -216,7 +182,7 @@ fn hex(digit: u8) -> Option<u8> {
 }
 
 /// RFC 3986 section 5.2.4, with an error where it would climb above the root in silence.
-fn remove_dot_segments(path: &str) -> Result<String, PathError> {
+pub(super) fn remove_dot_segments(path: &str) -> Result<String, PathError> {
     let mut out = String::with_capacity(path.len());
     let mut segments = path.split('/').skip(1).peekable();
     while let Some(segment) = segments.next() {
@@ -308,7 +274,7 @@ mod tests {
 
     #[test]
     fn a_normal_path_is_borrowed_and_stays_the_same() {
-        for path in ["/", "/a/b", "/a//b", "/a;x", "/a\\b"] {
+        for path in ["/", "/a/b", "/a//b", "/a;x", "/a\\b", "/a%20b", "/.well-known/x"] {
             assert!(!RequestPath::parse(path).unwrap().is_rewritten(), "{path:?}");
         }
         for path in ["/%61/../b%2f", "/ä/./x", "/a//..;/b", "/a/%5c.."] {
@@ -318,22 +284,25 @@ mod tests {
     }
 
     #[test]
-    fn ambiguous_paths_and_their_readings() {
-        let read = |path: &str, bits: u8| RequestPath::parse(path).unwrap().read_as(Reading(bits));
+    fn ambiguous_paths() {
         for path in ["/a//b", "/a%2fb", "/a%5Cb", "/a\\b", "/a;x=1", "/a//../b"] {
             assert!(RequestPath::parse(path).unwrap().is_ambiguous(), "{path:?}");
         }
         for path in ["/a/b/", "/a%20b", "/%61", "/a/../b", "/a%3Bb"] {
             assert!(!RequestPath::parse(path).unwrap().is_ambiguous(), "{path:?}");
         }
-        assert_eq!(read("//admin", MERGE).unwrap(), "/admin");
-        assert_eq!(read("/a//../b", MERGE).unwrap(), "/b");
-        assert_eq!(read("/x%2fadmin", SLASHES).unwrap(), "/x/admin");
-        assert_eq!(read("/x%5c..%5cadmin", SLASHES).unwrap(), "/admin");
-        assert_eq!(read("/x/..;a=b/admin", PARAMETERS).unwrap(), "/admin");
-        assert_eq!(read("/x;a%2f..%2fadmin", PARAMETERS | SLASHES).unwrap(), "/x");
-        assert_eq!(read("/x;a%2f..%2fadmin", PARAMETERS | SLASHES | DECODE_FIRST).unwrap(), "/admin");
-        assert_eq!(read("/;/admin", PARAMETERS | MERGE).unwrap(), "/admin");
-        assert_eq!(read("/..%2fadmin", SLASHES), Err(PathError::AboveRoot));
+    }
+
+    #[test]
+    fn what_was_received_and_what_is_forwarded_are_both_read() {
+        let path = RequestPath::parse("/a//..//b").unwrap();
+        let read = std::cell::RefCell::new(Vec::new());
+        assert!(path.all_readings(|path| {
+            read.borrow_mut().push(path.to_owned());
+            true
+        }));
+        for want in ["/b", "/a/b"] {
+            assert!(read.borrow().iter().any(|path| path == want), "{want:?} in {read:?}");
+        }
     }
 }

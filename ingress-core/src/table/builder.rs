@@ -29,7 +29,11 @@ impl RouteTableBuilder {
 
     /// Adds endpoints of a backend to those it has already. A backend that no rule points at is left out
     /// of the table.
-    pub fn endpoints(&mut self, backend: BackendRef, endpoints: impl IntoIterator<Item = Endpoint>) -> &mut Self {
+    pub fn endpoints(
+        &mut self,
+        backend: BackendRef,
+        endpoints: impl IntoIterator<Item = Endpoint>,
+    ) -> &mut Self {
         self.endpoints.entry(backend).or_default().0.extend(endpoints);
         self
     }
@@ -65,6 +69,7 @@ impl RouteTableBuilder {
             same
         });
         report_overlaps(&rules, &mut diagnostics);
+        diagnostics.extend(rules.iter().filter(|rule| rule.path.is_unreachable()).map(unreachable_path));
 
         let mut references: Vec<_> = rules.iter().map(|rule| rule.backend.clone()).collect();
         references.sort();
@@ -78,7 +83,10 @@ impl RouteTableBuilder {
         });
         let backends = backends.collect();
 
-        diagnostics.sort_by(|a, b| (&a.source, a.code, &a.message).cmp(&(&b.source, b.code, &b.message)));
+        let order = |finding: &Diagnostic| {
+            (finding.source.clone(), finding.code, finding.message.clone(), finding.help.clone())
+        };
+        diagnostics.sort_by_cached_key(order);
         diagnostics.dedup();
         let diagnostics: Arc<[Diagnostic]> = diagnostics.into();
         (RouteTable { generation: 0, routes, backends, hosts, diagnostics: diagnostics.clone() }, diagnostics)
@@ -93,16 +101,17 @@ fn compile(rule: Rule, references: &[BackendRef]) -> Route {
 /// `routes` are sorted by host, and by precedence inside a host.
 fn index(routes: &[Route]) -> HostIndex {
     let mut hosts = HostIndex::default();
-    let mut id = 0;
+    let mut number = 0;
     for routes in routes.chunk_by(|a, b| a.host == b.host) {
         let mut paths = Vec::with_capacity(routes.len());
         let mut default = None;
         for route in routes {
+            let id = RouteId { route: number, backend: route.backend };
             match route.path {
-                PathMatch::Default => default = Some(RouteId(id)),
-                _ => paths.push((&route.path, RouteId(id))),
+                PathMatch::Default => default = Some(id),
+                _ => paths.push((&route.path, id)),
             }
-            id += 1;
+            number += 1;
         }
         hosts.insert(&routes[0].host, HostRoutes { paths: PathIndex::build(&paths), default });
     }
@@ -112,11 +121,22 @@ fn index(routes: &[Route]) -> HostIndex {
 fn shadowed(loser: &Rule, winner: &Rule) -> Diagnostic {
     let by = winner.source.as_ref().map_or_else(|| "a rule without a source".into(), ToString::to_string);
     let what = match loser.path {
-        PathMatch::Default => format!("another default backend for host {:?} comes first: {by}", loser.host.to_string()),
+        PathMatch::Default => {
+            format!("another default backend for host {:?} comes first: {by}", loser.host.to_string())
+        }
         _ => format!("host {:?} with path {} is already taken by {by}", loser.host.to_string(), loser.path),
     };
     let help = "the older object wins, then the first by namespace and name; remove one of the two";
     Diagnostic::new(Code::ShadowedRule, loser.source.clone(), what, help)
+}
+
+/// Ruling R5: a request that spells its path like this one is refused.
+fn unreachable_path(rule: &Rule) -> Diagnostic {
+    let message =
+        format!("no request reaches {}, because servers read such a path in different ways", rule.path);
+    let help =
+        "write the path without '//', '%2F', '%5C', '\\' and ';', or a shorter Prefix that ends before it";
+    Diagnostic::new(Code::AmbiguousRulePath, rule.source.clone(), message, help)
 }
 
 /// Ruling R2: `/foo/` takes all that `/foo` takes.
@@ -128,7 +148,9 @@ fn report_overlaps(rules: &[Rule], diagnostics: &mut Vec<Diagnostic>) {
         let Ok(path) = PathMatch::implementation_specific(&text) else { continue };
         let found = rules.binary_search_by(|rule| (&rule.host, &rule.path).cmp(&(&with_slash.host, &path)));
         let Some(hidden) = found.ok().map(|at| &rules[at]) else { continue };
-        let message = format!("Prefix {text} takes nothing, because Prefix {text}/ of the same host takes all of its paths");
+        let message = format!(
+            "Prefix {text} takes nothing, because Prefix {text}/ of the same host takes all of its paths"
+        );
         let help = "a trailing slash makes no other prefix; keep one of the two";
         diagnostics.push(Diagnostic::new(Code::OverlappingPrefix, hidden.source.clone(), message, help));
     }

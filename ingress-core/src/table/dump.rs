@@ -54,7 +54,10 @@ impl RouteTable {
                 .endpoints()
                 .as_slice()
                 .iter()
-                .map(|endpoint| EndpointDump { address: endpoint.authority().as_str(), weight: endpoint.weight() })
+                .map(|endpoint| EndpointDump {
+                    address: endpoint.authority().as_str(),
+                    weight: endpoint.weight(),
+                })
                 .collect(),
         });
         TableDump {

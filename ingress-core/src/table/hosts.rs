@@ -45,10 +45,7 @@ impl HostIndex {
     }
 
     fn host_routes(&self, host: &RequestHost) -> &HostRoutes {
-        self.exact
-            .get(host.as_bytes())
-            .or_else(|| self.wildcard.get(host.parent()?))
-            .unwrap_or(&self.any)
+        self.exact.get(host.as_bytes()).or_else(|| self.wildcard.get(host.parent()?)).unwrap_or(&self.any)
     }
 
     pub(super) fn len(&self) -> usize {

@@ -12,7 +12,6 @@ pub use builder::RouteTableBuilder;
 #[cfg(feature = "serde")]
 pub use dump::TableDump;
 
-use crate::path::Reading;
 use crate::{Backend, Diagnostic, HostMatch, PathMatch, RequestHost, RequestPath, Source};
 use hosts::HostIndex;
 
@@ -54,9 +53,12 @@ pub struct RouteMatch<'t> {
 #[error("the path can be read in several ways that lead to different routes")]
 pub struct AmbiguousPath;
 
-/// A route's place in its table.
+/// A route's place in its table, and its backend's, which spares a lookup reading the route itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct RouteId(u32);
+struct RouteId {
+    route: u32,
+    backend: u32,
+}
 
 // ===== impl RouteTable =====
 
@@ -70,24 +72,23 @@ impl RouteTable {
     ///
     /// # Errors
     ///
-    /// [`AmbiguousPath`] when the path has several readings that reach different routes.
+    /// [`AmbiguousPath`] when the path has several readings that reach different routes, or more of them
+    /// than one request may cost.
     #[inline]
-    pub fn lookup(&self, host: &RequestHost, path: &RequestPath<'_>) -> Result<Option<RouteMatch<'_>>, AmbiguousPath> {
+    pub fn lookup(
+        &self,
+        host: &RequestHost,
+        path: &RequestPath<'_>,
+    ) -> Result<Option<RouteMatch<'_>>, AmbiguousPath> {
         let found = self.hosts.find(host, path.as_str());
-        if path.is_ambiguous() && !self.all_readings_reach(found, host, path) {
+        if path.is_ambiguous() && !path.all_readings(|path| self.hosts.find(host, path) == found) {
             return Err(AmbiguousPath);
         }
         Ok(found.map(|id| self.route_match(id)))
     }
 
-    #[cold]
-    fn all_readings_reach(&self, found: Option<RouteId>, host: &RequestHost, path: &RequestPath<'_>) -> bool {
-        Reading::all().all(|reading| path.read_as(reading).is_ok_and(|path| self.hosts.find(host, &path) == found))
-    }
-
     fn route_match(&self, id: RouteId) -> RouteMatch<'_> {
-        let route = &self.routes[id.0 as usize];
-        RouteMatch { route, backend: &self.backends[route.backend as usize] }
+        RouteMatch { route: &self.routes[id.route as usize], backend: &self.backends[id.backend as usize] }
     }
 
     /// The table's number: 0 until it is published, then one more than the table before it.
@@ -122,7 +123,9 @@ impl RouteTable {
 
 impl PartialEq for RouteTable {
     fn eq(&self, other: &Self) -> bool {
-        self.routes == other.routes && self.backends == other.backends && self.diagnostics == other.diagnostics
+        self.routes == other.routes
+            && self.backends == other.backends
+            && self.diagnostics == other.diagnostics
     }
 }
 

@@ -6,7 +6,8 @@
 //! that rules have in common with the path and stops at the first miss. Nothing ever hashes a whole prefix,
 //! which would make a path of many short segments quadratic.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
+use std::ops::Range;
 
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashTable};
@@ -22,15 +23,22 @@ const MAX_LISTED: usize = 16;
 pub(super) enum PathIndex {
     #[default]
     Empty,
-    List(Box<[Listed]>),
+    List(List),
     Trie(Box<Trie>),
 }
 
-/// A rule of a short list.
+/// The rules of a host with few of them: two blocks of memory, however many rules there are.
 #[derive(Debug)]
-pub(super) struct Listed {
-    /// For a prefix without its last slash.
-    text: Box<str>,
+pub(super) struct List {
+    rules: Box<[Listed]>,
+    /// All texts one after another.
+    texts: Box<[u8]>,
+}
+
+#[derive(Debug)]
+struct Listed {
+    /// Where its text ends in the list's texts; it begins where the one before it ends.
+    end: u32,
     exact: bool,
     route: RouteId,
 }
@@ -41,25 +49,47 @@ pub(super) struct Trie {
     exact: HashMap<Box<str>, RouteId, RandomState>,
     hasher: RandomState,
     edges: HashTable<Edge>,
-    /// The route of the prefix that ends at each node, if one does. Node 0 is the root.
-    nodes: Vec<Option<RouteId>>,
+    /// The route of Prefix `/`.
+    root: Option<RouteId>,
+    /// The texts of all segments, each different one once: few and short, so they stay in the cache.
+    texts: Box<[u8]>,
 }
 
+/// From a node to the one below it. Nodes are numbers, the root is 0; what is known about a node is in the
+/// edge to it, so that a step reads one place.
 #[derive(Debug)]
 struct Edge {
     parent: u32,
     child: u32,
-    segment: Box<str>,
+    segment: Span,
+    /// The route of the prefix that ends at the child, if one does.
+    route: Option<RouteId>,
+}
+
+/// A piece of a trie's texts.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: u32,
+    end: u32,
+}
+
+/// A trie being built.
+#[derive(Debug)]
+struct Growth<'r> {
+    trie: Trie,
+    texts: Vec<u8>,
+    known: std::collections::HashMap<&'r [u8], Span>,
+    nodes: u32,
 }
 
 // ===== impl PathIndex =====
 
 impl PathIndex {
     /// `rules` come in order of precedence; of several that take the same paths the first one counts.
-    pub(super) fn build<'a>(rules: &[(&'a PathMatch, RouteId)]) -> Self {
+    pub(super) fn build(rules: &[(&PathMatch, RouteId)]) -> Self {
         match rules.len() {
             0 => Self::Empty,
-            1..=MAX_LISTED => Self::List(rules.iter().filter_map(|&(path, route)| Listed::new(path, route)).collect()),
+            1..=MAX_LISTED => Self::List(List::build(rules)),
             _ => Self::Trie(Box::new(Trie::build(rules))),
         }
     }
@@ -68,7 +98,7 @@ impl PathIndex {
     pub(super) fn find(&self, path: &str) -> Option<RouteId> {
         match self {
             Self::Empty => None,
-            Self::List(list) => list.iter().find(|rule| rule.takes(path)).map(|rule| rule.route),
+            Self::List(list) => list.find(path.as_bytes()),
             Self::Trie(trie) => trie.find(path),
         }
     }
@@ -78,22 +108,39 @@ impl PathIndex {
     }
 }
 
-// ===== impl Listed =====
+// ===== impl List =====
 
-impl Listed {
-    fn new(path: &PathMatch, route: RouteId) -> Option<Self> {
-        let (text, exact) = match path {
-            PathMatch::Exact(text) => (text.as_str(), true),
-            PathMatch::Prefix(text) => (text.without_slash(), false),
-            PathMatch::Default => return None,
-        };
-        Some(Self { text: text.into(), exact, route })
+impl List {
+    fn build(rules: &[(&PathMatch, RouteId)]) -> Self {
+        let (mut listed, mut texts) = (Vec::with_capacity(rules.len()), Vec::new());
+        for &(path, route) in rules {
+            let (text, exact) = match path {
+                PathMatch::Exact(text) => (text.as_str(), true),
+                PathMatch::Prefix(text) => (text.without_slash(), false),
+                PathMatch::Default => continue,
+            };
+            texts.extend_from_slice(text.as_bytes());
+            listed.push(Listed { end: texts.len() as u32, exact, route });
+        }
+        Self { rules: listed.into(), texts: texts.into() }
     }
 
     #[inline]
-    fn takes(&self, path: &str) -> bool {
-        let (rule, path) = (self.text.as_bytes(), path.as_bytes());
-        if self.exact { path == rule } else { path.starts_with(rule) && matches!(path.get(rule.len()), None | Some(b'/')) }
+    fn find(&self, path: &[u8]) -> Option<RouteId> {
+        let mut start = 0;
+        for rule in &self.rules {
+            let end = rule.end as usize;
+            // The border is looked at first: it rules out most texts without reading them.
+            let border = match path.get(end - start) {
+                None => path.len() == end - start,
+                Some(&byte) => !rule.exact && byte == b'/',
+            };
+            if border && path.starts_with(&self.texts[start..end]) {
+                return Some(rule.route);
+            }
+            start = end;
+        }
+        None
     }
 }
 
@@ -101,70 +148,120 @@ impl Listed {
 
 impl Trie {
     fn build(rules: &[(&PathMatch, RouteId)]) -> Self {
-        let mut trie = Self { exact: HashMap::default(), hasher: RandomState::default(), edges: HashTable::new(), nodes: vec![None] };
+        let mut growth = Growth::default();
         for &(path, route) in rules {
             match path {
                 PathMatch::Exact(text) => {
-                    trie.exact.entry(text.as_str().into()).or_insert(route);
+                    growth.trie.exact.entry(text.as_str().into()).or_insert(route);
                 }
-                PathMatch::Prefix(text) => {
-                    let node = segments(text.without_slash()).fold(0, |node, segment| trie.grow(node, segment));
-                    trie.nodes[node as usize].get_or_insert(route);
-                }
+                PathMatch::Prefix(text) => growth.prefix(text.without_slash(), route),
                 PathMatch::Default => {}
             }
         }
-        trie.edges.shrink_to_fit(|edge| trie.hasher.hash_one((edge.parent, &*edge.segment)));
-        trie.nodes.shrink_to_fit();
-        trie
-    }
-
-    /// The node below `parent` for `segment`, made if there is none yet.
-    fn grow(&mut self, parent: u32, segment: &str) -> u32 {
-        if let Some(child) = self.child(parent, segment) {
-            return child;
-        }
-        let child = self.nodes.len() as u32;
-        self.nodes.push(None);
-        let (hasher, hash) = (&self.hasher, self.hasher.hash_one((parent, segment)));
-        let edge = Edge { parent, child, segment: segment.into() };
-        self.edges.insert_unique(hash, edge, |edge| hasher.hash_one((edge.parent, &*edge.segment)));
-        child
+        growth.finish()
     }
 
     #[inline]
-    fn child(&self, parent: u32, segment: &str) -> Option<u32> {
-        let hash = self.hasher.hash_one((parent, segment));
-        let edge = self.edges.find(hash, |edge| edge.parent == parent && *edge.segment == *segment)?;
-        Some(edge.child)
+    fn hash(hasher: &RandomState, parent: u32, segment: &[u8]) -> u64 {
+        let mut hasher = hasher.build_hasher();
+        hasher.write_u32(parent);
+        hasher.write(segment);
+        hasher.finish()
     }
 
     fn find(&self, path: &str) -> Option<RouteId> {
         if let Some(&route) = self.exact.get(path) {
             return Some(route);
         }
-        let (mut node, mut best) = (0, self.nodes[0]);
+        let (mut node, mut best) = (0, self.root);
         for segment in segments(path) {
-            let Some(child) = self.child(node, segment) else { break };
-            node = child;
-            best = self.nodes[node as usize].or(best);
+            let same = |edge: &Edge| edge.parent == node && self.texts[edge.segment.range()] == *segment;
+            let Some(edge) = self.edges.find(Self::hash(&self.hasher, node, segment), same) else { break };
+            node = edge.child;
+            best = edge.route.or(best);
         }
         best
     }
 }
 
-/// The elements between slashes: none for nothing, `""` for `/`, `"a"` and `""` for `/a/`.
-fn segments(path: &str) -> impl Iterator<Item = &str> {
-    let bytes = path.as_bytes();
-    let mut start = 1;
-    std::iter::from_fn(move || {
-        if start > bytes.len() {
-            return None;
+impl Span {
+    #[inline]
+    fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+// ===== impl Growth =====
+
+impl Default for Growth<'_> {
+    fn default() -> Self {
+        let (exact, hasher, edges) = (HashMap::default(), RandomState::default(), HashTable::new());
+        let trie = Trie { exact, hasher, edges, root: None, texts: Box::default() };
+        Self { trie, texts: Vec::new(), known: std::collections::HashMap::new(), nodes: 1 }
+    }
+}
+
+impl<'r> Growth<'r> {
+    /// `folder` has no slash at its end. Of two routes for it the first counts.
+    fn prefix(&mut self, folder: &'r str, route: RouteId) {
+        let mut segments = segments(folder).peekable();
+        if segments.peek().is_none() {
+            self.trie.root.get_or_insert(route);
         }
-        let end = memchr::memchr(b'/', &bytes[start..]).map_or(bytes.len(), |at| start + at);
-        let segment = path.get(start..end);
-        start = end + 1;
-        segment
+        let mut node = 0;
+        while let Some(segment) = segments.next() {
+            let edge = self.edge(node, segment);
+            node = edge.child;
+            if segments.peek().is_none() {
+                edge.route.get_or_insert(route);
+            }
+        }
+    }
+
+    /// The edge from `parent` for `segment`, made if there is none yet.
+    fn edge(&mut self, parent: u32, segment: &'r [u8]) -> &mut Edge {
+        let texts = &mut self.texts;
+        let span = *self.known.entry(segment).or_insert_with(|| {
+            let start = texts.len() as u32;
+            texts.extend_from_slice(segment);
+            Span { start, end: texts.len() as u32 }
+        });
+        let (hasher, texts) = (&self.trie.hasher, &*texts);
+        // Equal texts have equal spans, so comparing the places is enough.
+        let same = |edge: &Edge| {
+            edge.parent == parent && edge.segment.start == span.start && edge.segment.end == span.end
+        };
+        let rehash = |edge: &Edge| Trie::hash(hasher, edge.parent, &texts[edge.segment.range()]);
+        let entry = self.trie.edges.entry(Trie::hash(hasher, parent, segment), same, rehash);
+        let nodes = &mut self.nodes;
+        let made = entry.or_insert_with(|| {
+            *nodes += 1;
+            Edge { parent, child: *nodes - 1, segment: span, route: None }
+        });
+        made.into_mut()
+    }
+
+    fn finish(self) -> Trie {
+        let Self { mut trie, texts, .. } = self;
+        let hasher = &trie.hasher;
+        trie.edges.shrink_to_fit(|edge| Trie::hash(hasher, edge.parent, &texts[edge.segment.range()]));
+        trie.texts = texts.into();
+        trie
+    }
+}
+
+// ===== helpers =====
+
+/// The elements between slashes: none for nothing, `""` for `/`, `"a"` and `""` for `/a/`.
+#[inline]
+fn segments(path: &str) -> impl Iterator<Item = &[u8]> {
+    // The text in front of the first slash is nothing.
+    let mut rest = path.as_bytes().get(1..);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = memchr::memchr(b'/', text);
+        rest = end.map(|end| &text[end + 1..]);
+        Some(&text[..end.unwrap_or(text.len())])
     })
 }
 
@@ -172,14 +269,19 @@ fn segments(path: &str) -> impl Iterator<Item = &str> {
 mod tests {
     use super::*;
 
+    fn route(number: u32) -> RouteId {
+        RouteId { route: number, backend: 0 }
+    }
+
     fn both(rules: &[PathMatch]) -> [PathIndex; 2] {
-        let rules: Vec<_> = rules.iter().enumerate().map(|(i, path)| (path, RouteId(i as u32))).collect();
+        let rules: Vec<_> = rules.iter().enumerate().map(|(i, path)| (path, route(i as u32))).collect();
         [PathIndex::build(&rules), PathIndex::Trie(Box::new(Trie::build(&rules)))]
     }
 
     #[test]
     fn segments_of_paths() {
-        let list = |path| segments(path).collect::<Vec<_>>();
+        let list =
+            |path| segments(path).map(|segment| std::str::from_utf8(segment).unwrap()).collect::<Vec<_>>();
         assert!(list("").is_empty());
         assert_eq!(list("/"), [""]);
         assert_eq!(list("/a"), ["a"]);
@@ -210,7 +312,7 @@ mod tests {
                 ("/food", None),
                 ("//foo", None),
             ] {
-                assert_eq!(index.find(path), want.map(RouteId), "{path:?} in {index:?}");
+                assert_eq!(index.find(path), want.map(route), "{path:?} in {index:?}");
             }
         }
     }

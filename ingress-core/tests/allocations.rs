@@ -1,0 +1,100 @@
+//! Looking up a route and choosing an endpoint allocate nothing.
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
+
+use std::hint::black_box;
+use std::net::SocketAddr;
+
+use ingress_core::{
+    Algorithm, Endpoint, EndpointSet, PathMatch, RequestHost, RequestPath, RouteTable, Rule, TableReader,
+};
+
+fn reader() -> TableReader {
+    let mut builder = RouteTable::builder();
+    let mut add = |host: &str, path: PathMatch| {
+        let backend: ingress_core::BackendRef = "default/web:80".parse().unwrap();
+        builder.rule(Rule::new(host.parse().unwrap(), path, backend));
+    };
+    for i in 0..4 {
+        add("list.example", PathMatch::prefix(&format!("/service-{i}")).unwrap());
+        add("*.wild.example", PathMatch::exact(&format!("/service-{i}")).unwrap());
+    }
+    for i in 0..100 {
+        add("trie.example", PathMatch::prefix(&format!("/service-{i}/api")).unwrap());
+        add("trie.example", PathMatch::exact(&format!("/service-{i}/api/exact")).unwrap());
+    }
+    let endpoint = |i: u8| Endpoint::new(SocketAddr::from(([10, 0, 0, i], 80))).with_weight(u32::from(i));
+    builder.endpoints("default/web:80".parse().unwrap(), (1..6).map(endpoint));
+    ingress_core::table(builder.build().0).0
+}
+
+/// What is allocated by one request's way through this crate.
+fn allocations(reader: &TableReader, host: &str, path: &str, want: bool) -> u64 {
+    let counted = allocation_counter::measure(|| {
+        let (host, path) =
+            (RequestHost::parse(black_box(host)).unwrap(), RequestPath::parse(black_box(path)).unwrap());
+        let found = reader.with(|table| {
+            let found = table.lookup(&host, &path).unwrap()?;
+            black_box(found.backend.endpoints().pick(7)).map(|endpoint| endpoint.authority().clone())
+        });
+        assert_eq!(found.is_some(), want);
+    });
+    counted.count_total
+}
+
+#[test]
+fn lookup_and_choice_allocate_nothing() {
+    let reader = reader();
+    // A thread's first load registers it with the cell.
+    reader.with(|table| assert_eq!(table.host_count(), 3));
+    let table = [
+        ("list.example", "/service-2/a/b/c", true),
+        ("list.example", "/other", false),
+        ("LIST.example:8080", "/service-1", true),
+        ("trie.example", "/service-50/api/exact", true),
+        ("trie.example", "/service-50/api/a/b/c/d/e/f/g", true),
+        ("trie.example", "/service-50/other", false),
+        ("a.wild.example", "/service-3", true),
+        ("a.wild.example", "/service-3/x", false),
+        ("unknown.example", "/", false),
+        ("10.0.0.1", "/", false),
+        ("", "/", false),
+    ];
+    for (host, path, want) in table {
+        assert_eq!(allocations(&reader, host, path, want), 0, "{host} {path}");
+    }
+}
+
+#[test]
+fn every_algorithm_chooses_without_allocating() {
+    let endpoints = |step: u32| {
+        let endpoint = move |i: u32| {
+            Endpoint::new(SocketAddr::from(([10, 0, 0, 0], i as u16 + 1))).with_weight(i * step + 1)
+        };
+        (0..9).map(endpoint)
+    };
+    let sets = [
+        EndpointSet::new(endpoints(0), &Algorithm::RoundRobin),
+        EndpointSet::new(endpoints(3), &Algorithm::RoundRobin),
+        EndpointSet::new(endpoints(100_003), &Algorithm::RoundRobin),
+        EndpointSet::new(endpoints(3), &Algorithm::Random),
+    ];
+    for set in sets {
+        let counted = allocation_counter::measure(|| {
+            for ticket in 0..100 {
+                assert!(set.pick(black_box(ticket)).is_some());
+                assert!(set.pick_other(black_box(ticket), &[set.as_slice()[0].address()]).is_some());
+            }
+        });
+        assert_eq!(counted.count_total, 0, "{set:?}");
+    }
+}
+
+/// The counter counts: otherwise every zero above would mean nothing.
+#[test]
+fn an_allocation_is_seen() {
+    let counted = allocation_counter::measure(|| {
+        let path = RequestPath::parse(black_box("/%61")).unwrap();
+        assert!(path.is_rewritten());
+    });
+    assert!(counted.count_total > 0);
+}
