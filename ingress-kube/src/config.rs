@@ -1,0 +1,95 @@
+//! What the embedding program decides.
+
+use ingress_core::{Algorithm, ResourceRef};
+
+/// The `spec.controller` of IngressClass objects that are ours, unless [`Config::controller_class`] says
+/// otherwise.
+pub const DEFAULT_CONTROLLER: &str = "ingress-gateway.io/gateway";
+
+/// Which objects are served, and how.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// The one class to serve, by name. The legacy annotation `kubernetes.io/ingress.class` is compared
+    /// with it, so without it no annotated Ingress is served.
+    pub ingress_class: Option<String>,
+    /// `spec.controller` of the IngressClass objects that are ours.
+    pub controller_class: String,
+    /// Whether to serve Ingresses that name no class where no class is the default.
+    pub watch_ingress_without_class: bool,
+    /// What addresses a Service's requests go to.
+    pub upstream: Upstream,
+    /// How the endpoints of a backend share its requests.
+    pub algorithm: Algorithm,
+    /// The resource backends that this process answers itself; any other is a finding.
+    pub resources: Vec<ResourceRef>,
+}
+
+/// What addresses a Service's requests go to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Upstream {
+    /// The addresses in the Service's EndpointSlices; its `clusterIP` only where it has no EndpointSlice.
+    #[default]
+    Endpoints,
+    /// The Service's `clusterIP`, so that kube-proxy chooses. A headless Service has none and is routed
+    /// to the addresses in its EndpointSlices.
+    ClusterIp,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            ingress_class: None,
+            controller_class: DEFAULT_CONTROLLER.into(),
+            watch_ingress_without_class: false,
+            upstream: Upstream::default(),
+            algorithm: Algorithm::default(),
+            resources: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    /// Sets the one class to serve.
+    #[must_use]
+    pub fn ingress_class(mut self, name: impl Into<String>) -> Self {
+        self.ingress_class = Some(name.into());
+        self
+    }
+
+    /// Sets the `spec.controller` of the IngressClass objects that are ours.
+    #[must_use]
+    pub fn controller_class(mut self, controller: impl Into<String>) -> Self {
+        self.controller_class = controller.into();
+        self
+    }
+
+    /// Sets whether Ingresses that name no class are served where no class is the default.
+    #[must_use]
+    pub fn watch_ingress_without_class(mut self, watch: bool) -> Self {
+        self.watch_ingress_without_class = watch;
+        self
+    }
+
+    /// Sets what addresses a Service's requests go to.
+    #[must_use]
+    pub fn upstream(mut self, upstream: Upstream) -> Self {
+        self.upstream = upstream;
+        self
+    }
+
+    /// Sets how the endpoints of a backend share its requests.
+    #[must_use]
+    pub fn algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.algorithm = algorithm;
+        self
+    }
+
+    /// Adds a resource backend that this process answers itself.
+    #[must_use]
+    pub fn resource(mut self, resource: ResourceRef) -> Self {
+        self.resources.push(resource);
+        self
+    }
+}

@@ -1,0 +1,162 @@
+//! Objects in, tables out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ingress_core::{Diagnostic, RouteTable, TableReader, TableWriter};
+
+use crate::object::{Object, ObjectKey, Origin};
+use crate::store::{Change, Counts, Store};
+use crate::{Config, translate};
+
+/// Keeps the present objects and publishes the tables made from them.
+///
+/// A table depends on the present set of objects and on the [`Config`] only, never on the order in which
+/// the objects came.
+#[derive(Debug)]
+pub struct IngressController {
+    store: Store,
+    config: Config,
+    writer: TableWriter,
+    findings: Vec<Diagnostic>,
+    changes: BTreeMap<ObjectKey, Change>,
+    dirty: bool,
+}
+
+/// What was published.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Report {
+    /// The table's generation.
+    pub generation: u64,
+    /// How many objects there are of each kind.
+    pub objects: Counts,
+    /// How many Ingresses belong to other controllers, or are not served for want of a class.
+    pub not_ours: usize,
+    /// How many rules the objects have.
+    pub rules: usize,
+    /// How many of the rules became routes; the others are hidden by older ones.
+    pub routes: usize,
+    /// How many backends the routes point at.
+    pub backends: usize,
+    /// How many endpoints these backends have together.
+    pub endpoints: usize,
+    /// All that was found, by object and field.
+    pub diagnostics: Arc<[Diagnostic]>,
+    /// What changed since the table before, such as `Ingress shop/web changed`, by kind and name.
+    pub changed: Vec<String>,
+    /// From the objects (or the first changed file) to the published table.
+    pub took: Duration,
+}
+
+impl IngressController {
+    /// A controller without objects. Nothing is published before [`IngressController::publish`].
+    pub fn new(config: Config, writer: TableWriter) -> Self {
+        Self {
+            store: Store::default(),
+            config,
+            writer,
+            findings: Vec::new(),
+            changes: BTreeMap::new(),
+            dirty: true,
+        }
+    }
+
+    /// The present objects.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What the embedding program decided.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// A reader of the tables that are published here.
+    pub fn reader(&self) -> TableReader {
+        self.writer.reader()
+    }
+
+    /// Adds or replaces an object; see [`Store::apply`].
+    pub fn apply(&mut self, object: Object, origin: Option<Origin>) -> Change {
+        let key = object.key();
+        let change = self.store.apply(object, origin);
+        self.note(key, change);
+        change
+    }
+
+    /// Removes an object.
+    pub fn delete(&mut self, key: &ObjectKey) -> Change {
+        let change = self.store.delete(key);
+        self.note(key.clone(), change);
+        change
+    }
+
+    /// Makes `objects` the whole set; see [`Store::replace`].
+    pub fn replace(&mut self, objects: impl IntoIterator<Item = (Object, Option<Origin>)>) {
+        for (key, change) in self.store.replace(objects) {
+            self.note(key, change);
+        }
+    }
+
+    /// Sets the findings of whoever reads the objects, such as a file that cannot be read. They are
+    /// published with each table until they are set again.
+    pub fn set_findings(&mut self, findings: Vec<Diagnostic>) {
+        self.dirty |= self.findings != findings;
+        self.findings = findings;
+    }
+
+    /// Whether a table published now would differ from the last one, or none was published yet.
+    pub fn has_changes(&self) -> bool {
+        self.dirty
+    }
+
+    /// Makes a table from the present objects and publishes it. It cannot fail: what cannot be served is
+    /// among the findings.
+    pub fn publish(&mut self) -> Report {
+        let started = Instant::now();
+        let mut translation = translate::run(&self.store, &self.config);
+        for finding in &self.findings {
+            translation.builder.diagnostic(finding.clone());
+        }
+        let (table, diagnostics) = translation.builder.build();
+        let mut report = Report {
+            generation: 0,
+            objects: self.store.counts(),
+            not_ours: translation.not_ours,
+            rules: translation.rules,
+            routes: table.routes().len(),
+            backends: table.backends().len(),
+            endpoints: endpoints(&table),
+            diagnostics,
+            changed: self.take_changes(),
+            took: Duration::ZERO,
+        };
+        report.generation = self.writer.publish(table);
+        self.dirty = false;
+        report.took = started.elapsed();
+        report
+    }
+
+    fn note(&mut self, key: ObjectKey, change: Change) {
+        if change == Change::Unchanged {
+            return;
+        }
+        self.dirty = true;
+        let noted = self.changes.entry(key).or_insert(Change::Unchanged);
+        *noted = noted.then(change);
+    }
+
+    fn take_changes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.changes)
+            .into_iter()
+            .filter(|(_, change)| *change != Change::Unchanged)
+            .map(|(key, change)| format!("{key} {change}"))
+            .collect()
+    }
+}
+
+fn endpoints(table: &RouteTable) -> usize {
+    table.backends().map(|backend| backend.endpoints().as_slice().len()).sum()
+}

@@ -1,0 +1,112 @@
+//! `backend` and `defaultBackend` of an Ingress to what they point at.
+
+use ingress_core::{BackendRef, Code, PortRef, ResourceRef};
+use k8s_openapi::api::core::v1::TypedLocalObjectReference;
+use k8s_openapi::api::networking::v1::{Ingress, IngressBackend, IngressServiceBackend};
+
+use super::Output;
+use super::service::{Port, Services};
+use crate::store::Stored;
+
+/// What a backend points at, and its findings.
+///
+/// A backend that points at nothing still gives a reference, to port 0, which no Service has: the route
+/// stays and answers 503, because without it a shorter path would take the requests (ruling R7).
+pub(super) fn resolve<'a>(
+    stored: &'a Stored<Ingress>,
+    field: &str,
+    backend: &'a IngressBackend,
+    services: &mut Services<'a>,
+    out: &mut Output,
+) -> BackendRef {
+    match (&backend.service, &backend.resource) {
+        (Some(service), None) => resolve_service(stored, field, service, services, out),
+        (None, Some(resource)) => resolve_resource(stored, field, resource, services, out),
+        (service, _) => {
+            let message = match service {
+                Some(_) => "both a service and a resource are given",
+                None => "neither a service nor a resource is given",
+            };
+            let help = "write exactly one, such as service: {name: NAME, port: {number: 80}}";
+            out.find(Code::InvalidBackend, &stored.source, field, message, help);
+            nowhere(stored, service.as_ref().map_or("", |service| &service.name))
+        }
+    }
+}
+
+fn resolve_service<'a>(
+    stored: &'a Stored<Ingress>,
+    field: &str,
+    service: &'a IngressServiceBackend,
+    services: &mut Services<'a>,
+    out: &mut Output,
+) -> BackendRef {
+    let mut invalid = |at: &str, message: String, help: &str| {
+        out.find(Code::InvalidBackend, &stored.source, format!("{field}.service{at}"), message, help);
+        nowhere(stored, &service.name)
+    };
+    if service.name.is_empty() {
+        return invalid(
+            ".name",
+            "the Service's name is missing".into(),
+            "write the name of a Service in this namespace",
+        );
+    }
+    let port = service.port.as_ref();
+    let name = port.and_then(|port| port.name.as_deref()).filter(|name| !name.is_empty());
+    let number = port.and_then(|port| port.number).filter(|&number| number != 0);
+    let port = match (name, number) {
+        (Some(name), None) => Port::Name(name),
+        (None, Some(number)) => match u16::try_from(number) {
+            Ok(number) => Port::Number(number),
+            Err(_) => {
+                return invalid(
+                    ".port.number",
+                    format!("{number} is no port number"),
+                    "write a number from 1 to 65535",
+                );
+            }
+        },
+        (Some(_), Some(_)) => {
+            return invalid(".port", "both a name and a number are given".into(), "write one of the two");
+        }
+        (None, None) => {
+            return invalid(
+                ".port",
+                "the port is missing".into(),
+                "write its number or its name, such as number: 80",
+            );
+        }
+    };
+    let resolved = services.resolve(&stored.namespace, &service.name, port, out);
+    if let Some(problem) = &resolved.problem {
+        let at = format!("{field}.service{}", problem.field);
+        out.find(problem.code, &stored.source, at, problem.message.clone(), problem.help.clone());
+    }
+    resolved.reference.clone()
+}
+
+fn resolve_resource(
+    stored: &Stored<Ingress>,
+    field: &str,
+    resource: &TypedLocalObjectReference,
+    services: &Services<'_>,
+    out: &mut Output,
+) -> BackendRef {
+    let reference = ResourceRef {
+        namespace: stored.namespace.clone(),
+        api_group: resource.api_group.as_deref().unwrap_or_default().into(),
+        kind: resource.kind.as_str().into(),
+        name: resource.name.as_str().into(),
+    };
+    if !services.config().resources.contains(&reference) {
+        let message = format!("nothing in this process answers for {reference}");
+        let help = "write a service instead, or register the resource in the embedding program";
+        out.find(Code::MissingResource, &stored.source, format!("{field}.resource"), message, help);
+    }
+    BackendRef::Resource(reference)
+}
+
+fn nowhere(stored: &Stored<Ingress>, name: &str) -> BackendRef {
+    BackendRef::service(stored.namespace.clone(), name, PortRef::Number(0))
+}
