@@ -1,1 +1,45 @@
-fn main(){}
+//! An ingress controller made of the three crates: reads Kubernetes manifests, follows their edits, and
+//! routes HTTP traffic to the endpoints of Services.
+
+mod admin;
+mod args;
+mod demo;
+mod log;
+mod report;
+mod run;
+mod workers;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+
+/// Requests allocate and free small pieces on every worker; the system's allocator is slower at that.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Why the gateway did not start; `Display` is the one line that the user sees.
+#[derive(Debug)]
+enum Failure {
+    /// What was asked for cannot be: exit status 2, like a wrong flag.
+    Usage(String),
+    /// The system refused: exit status 1.
+    System(String),
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    log::start(args.log_format);
+    let ended = match args.command {
+        Command::Run(options) => run::run(&options, |_| ()),
+        Command::Demo(options) => demo::demo(&options),
+    };
+    let (status, message) = match ended {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Usage(message)) => (2, message),
+        Err(Failure::System(message)) => (1, message),
+    };
+    eprintln!("error: {message}");
+    ExitCode::from(status)
+}

@@ -1,0 +1,151 @@
+//! The command line. Each flag has a twin in the environment; the flag wins.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use ingress_kube::{Config, Upstream};
+
+/// Routes HTTP traffic by Kubernetes Ingress objects.
+#[derive(Debug, Parser)]
+#[command(name = "gateway", version, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// How logs are written to stderr; RUST_LOG chooses what is logged (default: info)
+    #[arg(long, global = true, env = "INGRESS_LOG_FORMAT", value_enum, default_value_t = LogFormat::Auto)]
+    pub(crate) log_format: LogFormat,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve a directory of manifests and follow its edits
+    Run(RunOptions),
+    /// Serve the manifests of examples/shop with echo services in this process, and print what to try
+    Demo(DemoOptions),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Text on a terminal, JSON otherwise
+    Auto,
+    /// Lines for people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct RunOptions {
+    /// Directory of Ingress, IngressClass, Service and EndpointSlice manifests (YAML or JSON), read with
+    /// its subdirectories and watched
+    #[arg(long, env = "INGRESS_MANIFESTS", value_name = "DIR")]
+    pub(crate) manifests: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) listen: ListenOptions,
+
+    /// Serve only this IngressClass, by name
+    #[arg(long, env = "INGRESS_CLASS", value_name = "NAME")]
+    pub(crate) ingress_class: Option<String>,
+
+    /// Serve IngressClasses whose spec.controller is this
+    #[arg(long, env = "INGRESS_CONTROLLER_CLASS", value_name = "NAME",
+          default_value = ingress_kube::DEFAULT_CONTROLLER)]
+    pub(crate) controller_class: String,
+
+    /// Serve Ingresses that name no class, although there are IngressClasses and none is the default
+    #[arg(long, env = "INGRESS_WATCH_INGRESS_WITHOUT_CLASS")]
+    pub(crate) watch_ingress_without_class: bool,
+
+    /// Where requests for a Service go: to its endpoints, or to its clusterIP
+    #[arg(long, env = "INGRESS_UPSTREAM", value_enum, default_value_t = UpstreamArg::Endpoints)]
+    pub(crate) upstream: UpstreamArg,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct DemoOptions {
+    #[command(flatten)]
+    pub(crate) listen: ListenOptions,
+
+    /// Directory of manifests to serve [default: examples/shop, or a copy of it where there is none]
+    #[arg(long, env = "INGRESS_MANIFESTS", value_name = "DIR")]
+    pub(crate) manifests: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ListenOptions {
+    /// Address for HTTP traffic (HTTP/1.1, and HTTP/2 with prior knowledge)
+    #[arg(long, env = "INGRESS_HTTP", value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub(crate) http: SocketAddr,
+
+    /// Address for /healthz, /readyz and /config_dump
+    #[arg(long, env = "INGRESS_ADMIN", value_name = "ADDR", default_value = "127.0.0.1:10254")]
+    pub(crate) admin: SocketAddr,
+
+    /// Threads that serve traffic [default: one for each core]
+    #[arg(long, env = "INGRESS_WORKERS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) workers: Option<u16>,
+
+    /// How long open requests may take to finish after SIGTERM
+    #[arg(long, env = "INGRESS_SHUTDOWN_GRACE_PERIOD", value_name = "TIME", default_value = "30s",
+          value_parser = humantime::parse_duration)]
+    pub(crate) shutdown_grace_period: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum UpstreamArg {
+    Endpoints,
+    ClusterIp,
+}
+
+impl RunOptions {
+    /// What the translation of objects needs to know.
+    pub(crate) fn config(&self) -> Config {
+        let config = Config::default()
+            .controller_class(&self.controller_class)
+            .watch_ingress_without_class(self.watch_ingress_without_class)
+            .upstream(match self.upstream {
+                UpstreamArg::Endpoints => Upstream::Endpoints,
+                UpstreamArg::ClusterIp => Upstream::ClusterIp,
+            });
+        match &self.ingress_class {
+            Some(name) => config.ingress_class(name),
+            None => config,
+        }
+    }
+}
+
+impl ListenOptions {
+    /// How many threads serve traffic.
+    pub(crate) fn workers(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.workers.map_or_else(cores, usize::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_flag_has_a_twin_in_the_environment_and_a_help() {
+        let mut command = Args::command();
+        command.build();
+        command.clone().debug_assert();
+        let mut flags = 0;
+        for subcommand in command.get_subcommands().filter(|command| command.get_name() != "help") {
+            for arg in subcommand.get_arguments().filter(|arg| !["help", "version"].contains(&arg.get_id().as_str())) {
+                assert!(arg.get_help().is_some(), "{arg:?} has no help");
+                let env = arg.get_env().and_then(|name| name.to_str()).unwrap_or_default();
+                assert!(env.starts_with("INGRESS_"), "{arg:?} has no twin");
+                flags += 1;
+            }
+        }
+        assert!(flags >= 14, "{flags}");
+    }
+}

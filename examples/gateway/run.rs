@@ -1,0 +1,136 @@
+//! `gateway run`: manifests, listeners and workers put together.
+
+use std::net::{SocketAddr, TcpListener};
+
+use ingress_core::{RouteTable, TableReader};
+use ingress_kube::IngressController;
+use ingress_kube::manifests::ManifestDir;
+use ingress_tower::IngressService;
+use ingress_tower::server::Server;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::Failure;
+use crate::admin::Admin;
+use crate::args::{ListenOptions, RunOptions};
+use crate::report::Reporter;
+use crate::workers::Workers;
+
+/// What is known once traffic is served.
+#[derive(Debug)]
+pub(crate) struct Started {
+    /// Where traffic is served; the port is the real one if 0 was asked for.
+    pub(crate) http: SocketAddr,
+    /// Where the admin listener is.
+    pub(crate) admin: SocketAddr,
+    /// The table that is served.
+    pub(crate) table: TableReader,
+}
+
+/// Serves until a signal says stop. `started` is called once, when the first table is being served.
+pub(crate) fn run(options: &RunOptions, started: impl FnOnce(&Started)) -> Result<(), Failure> {
+    let manifests = ManifestDir::open(&options.manifests).map_err(|error| Failure::Usage(chain(&error)))?;
+    let (http, http_addr) = bind("--http", options.listen.http)?;
+    let (admin_listener, admin_addr) = bind("--admin", options.listen.admin)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::System(format!("cannot start: {error}")))?;
+
+    runtime.block_on(async {
+        let mut signals = Signals::new()?;
+        let (reader, writer) = ingress_core::table(RouteTable::default());
+        let admin = Admin::new(reader.clone());
+        let mut serve_admin = tokio::spawn(admin.clone().serve(admin_listener));
+
+        let mut reporter = Reporter::default();
+        let controller = IngressController::new(options.config(), writer);
+        let load = move || manifests.watch(controller, move |report| reporter.report(report));
+        // Many files take a while; the admin listener answers meanwhile.
+        let watching = tokio::task::spawn_blocking(load).await;
+        let _watching = match watching {
+            Ok(watching) => watching.map_err(|error| Failure::System(chain(&error)))?,
+            Err(panicked) => return Err(Failure::System(format!("reading the manifests failed: {panicked}"))),
+        };
+
+        let service = IngressService::new(reader.clone());
+        let server = Server::new().drain_limit(options.listen.shutdown_grace_period);
+        let workers = Workers::start(options.listen.workers(), &http, &service, &server)?;
+        drop(http);
+        admin.set_ready(true);
+        tracing::info!(http = %http_addr, admin = %admin_addr, workers = options.listen.workers(), "serving");
+        started(&Started { http: http_addr, admin: admin_addr, table: reader });
+
+        tokio::select! {
+            signal = signals.next() => tracing::info!(signal, "stopping"),
+            ended = &mut serve_admin => tracing::error!(?ended, "the admin listener failed; stopping"),
+        }
+        admin.set_ready(false);
+        stop(workers, &options.listen, &mut signals).await
+    })
+}
+
+async fn stop(workers: Workers, options: &ListenOptions, signals: &mut Signals) -> Result<(), Failure> {
+    let grace = humantime::format_duration(options.shutdown_grace_period);
+    let drained = tokio::task::spawn_blocking(|| workers.stop());
+    tokio::select! {
+        cut = drained => match cut.unwrap_or(0) {
+            0 => tracing::info!("all requests finished"),
+            cut => tracing::warn!(cut, "connections were still busy after {grace} and were cut"),
+        },
+        signal = signals.next() => {
+            tracing::warn!(signal, "stopping now");
+            // Worker threads may be in the middle of requests; nothing waits for them any more.
+            std::process::exit(1);
+        }
+    }
+    Ok(())
+}
+
+fn bind(flag: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
+    let bind = || {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    bind().map_err(|error: std::io::Error| {
+        Failure::System(format!("cannot listen on {address} ({flag}): {error}; choose another address with {flag}"))
+    })
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// The signals that stop the process. SIGHUP is caught and has no effect: there is nothing to reload by hand.
+#[derive(Debug)]
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    _hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        let signal = |kind| signal(kind).map_err(|error| Failure::System(format!("cannot catch signals: {error}")));
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            _hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The threads that serve traffic: each a runtime of its own, all with the same listening socket.
+//!
+//! A request is accepted, routed, proxied and answered on one thread, so nothing of it waits for another.
+
+use std::net::TcpListener;
+use std::thread::JoinHandle;
+
+use ingress_tower::IngressService;
+use ingress_tower::server::Server;
+use tokio::sync::watch;
+
+use crate::Failure;
+
+/// The running threads.
+#[derive(Debug)]
+pub(crate) struct Workers {
+    threads: Vec<JoinHandle<usize>>,
+    stop: watch::Sender<bool>,
+}
+
+impl Workers {
+    /// Starts `count` threads.
+    pub(crate) fn start(count: usize, listener: &TcpListener, service: &IngressService, server: &Server) -> Result<Self, Failure> {
+        let (stop, stopped) = watch::channel(false);
+        let start = |number: usize| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let (listener, service, server) = (listener.try_clone()?, service.clone(), server.clone());
+            let mut stopped = stopped.clone();
+            let until = async move {
+                // An error means that the sender is gone, and that is the end, too.
+                let _ = stopped.wait_for(|stopped| *stopped).await;
+            };
+            let serve = async move {
+                match tokio::net::TcpListener::from_std(listener) {
+                    Ok(listener) => server.serve(listener, service, until).await.cut,
+                    Err(error) => {
+                        tracing::error!(%error, "a worker cannot listen");
+                        0
+                    }
+                }
+            };
+            std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || runtime.block_on(serve))
+        };
+        let threads: Result<_, std::io::Error> = (0..count).map(start).collect();
+        let threads = threads.map_err(|error| Failure::System(format!("cannot start a worker: {error}")))?;
+        Ok(Self { threads, stop })
+    }
+
+    /// Stops accepting and waits until open requests are done or the drain limit is reached. Returns how
+    /// many connections were cut.
+    pub(crate) fn stop(self) -> usize {
+        self.stop.send_replace(true);
+        self.threads.into_iter().map(|thread| thread.join().unwrap_or(0)).sum()
+    }
+}

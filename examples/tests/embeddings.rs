@@ -1,0 +1,81 @@
+//! The short examples run and do what they say.
+
+mod support;
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::Receiver;
+
+use support::{PATIENCE, client, lines, services};
+
+/// A running example, killed when dropped.
+struct Example {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: Receiver<String>,
+    address: SocketAddr,
+}
+
+impl Example {
+    fn start(name: &str, arguments: &[&str]) -> Self {
+        let mut child = Command::new(program(name))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let (stdin, stdout) = (child.stdin.take().unwrap(), lines(child.stdout.take().unwrap()));
+        let line = stdout.recv_timeout(PATIENCE).unwrap();
+        let address = line.strip_prefix("listening on ").unwrap().parse().unwrap();
+        Self { child, stdin, stdout, address }
+    }
+
+    fn body(&self, host: &str, path: &str) -> String {
+        client::get(self.address, host, path).body
+    }
+}
+
+impl Drop for Example {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Cargo builds examples with the tests, beside the folder of the test programs.
+fn program(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let program = test.parent().and_then(|deps| deps.parent()).unwrap().join("examples").join(name);
+    assert!(program.exists(), "{} is not built; run the whole package's tests", program.display());
+    program
+}
+
+#[test]
+fn axum() {
+    let example = Example::start("axum", &["127.0.0.1:0"]);
+    assert_eq!(example.body("any.example", "/healthz"), "ok");
+    assert_eq!(example.body("any.example", "/api"), "the api answers");
+    assert_eq!(client::get(example.address, "any.example", "/other").status, 404);
+}
+
+#[test]
+fn hyper() {
+    let example = Example::start("hyper", &["127.0.0.1:0", &services::start("web").to_string()]);
+    assert_eq!(example.body("shop.example", "/any"), "web");
+    assert_eq!(client::get(example.address, "other.example", "/").status, 404);
+}
+
+#[test]
+fn custom_source() {
+    let mut example = Example::start("custom_source", &["127.0.0.1:0"]);
+    assert_eq!(client::get(example.address, "shop.example", "/").status, 404);
+    let (web, api) = (services::start("web"), services::start("api"));
+    let rules = format!("shop.example / {web}\nshop.example /api {api}\nnonsense\n\n");
+    example.stdin.write_all(rules.as_bytes()).unwrap();
+    assert_eq!(example.stdout.recv_timeout(PATIENCE).unwrap(), "line 3: no path");
+    assert_eq!(example.stdout.recv_timeout(PATIENCE).unwrap(), "generation 1");
+    assert_eq!(example.body("shop.example", "/"), "web");
+    assert_eq!(example.body("shop.example", "/api/x"), "api");
+}

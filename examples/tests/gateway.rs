@@ -1,0 +1,228 @@
+//! The gateway as its operator meets it: flags, messages, the admin listener, the end.
+
+mod support;
+
+use std::net::TcpListener;
+use std::path::Path;
+
+use serde_json::Value;
+use support::client::Connection;
+use support::{Gateway, client, command, manifests, services};
+
+/// Runs the program to its end: exit status and what it wrote to stderr.
+fn ended(arguments: &[&str]) -> (Option<i32>, String) {
+    let output = command(arguments).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+fn one_web(directory: &Path) {
+    let objects = [
+        manifests::ingress("web", "web.example", "/", "web"),
+        manifests::service("default", "web"),
+        manifests::slice("default", "web", Some(services::start("web"))),
+    ];
+    manifests::write(directory, "web.yaml", &objects);
+}
+
+#[test]
+fn what_cannot_start_says_why_in_one_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap();
+    let missing = format!("{path}/missing");
+    let (status, text) = ended(&["run", "--manifests", &missing]);
+    assert_eq!((status, text.lines().count()), (Some(2), 1), "{text}");
+    assert!(text.contains(&missing), "{text}");
+
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for flag in ["--http", "--admin"] {
+        let other = if flag == "--http" { "--admin" } else { "--http" };
+        let (status, text) = ended(&["run", "--manifests", path, flag, &address, other, "127.0.0.1:0"]);
+        assert_eq!((status, text.lines().count()), (Some(1), 1), "{text}");
+        assert!(text.contains(&address) && text.contains(flag), "{text}");
+    }
+
+    for arguments in [&["run"][..], &["run", "--manifests", path, "--workers", "0"], &["--nonsense"]] {
+        assert_eq!(ended(arguments).0, Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn help_is_complete() {
+    let output = command(&["run", "--help"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    for flag in [
+        "--manifests",
+        "--http",
+        "--admin",
+        "--ingress-class",
+        "--controller-class",
+        "--watch-ingress-without-class",
+        "--upstream",
+        "--workers",
+        "--shutdown-grace-period",
+        "INGRESS_MANIFESTS",
+        "127.0.0.1:8080",
+        "127.0.0.1:10254",
+    ] {
+        assert!(text.contains(flag), "{flag} is not in the help:\n{text}");
+    }
+}
+
+#[test]
+fn flags_can_come_from_the_environment() {
+    let directory = tempfile::tempdir().unwrap();
+    one_web(directory.path());
+    let mut command = command(&["run"]);
+    command.env("INGRESS_MANIFESTS", directory.path()).env("INGRESS_HTTP", "127.0.0.1:0");
+    command.env("INGRESS_ADMIN", "127.0.0.1:0").env("INGRESS_WORKERS", "1");
+    let gateway = Gateway::start(command);
+    assert_eq!(client::get(gateway.http, "web.example", "/").body, "web");
+    assert_eq!(gateway.seen.last().unwrap()["workers"], 1);
+}
+
+#[test]
+fn the_admin_listener_tells_what_is_served() {
+    let directory = tempfile::tempdir().unwrap();
+    one_web(directory.path());
+    let gateway = Gateway::run(directory.path(), &[]);
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(client::get(gateway.admin, "admin", path).status, 200, "{path}");
+    }
+    let dump = gateway.config_dump();
+    assert_eq!(dump["generation"], 1);
+    assert_eq!(dump["routes"][0]["host"], "web.example");
+    assert_eq!(dump["routes"][0]["source"]["name"], "web");
+    assert_eq!(dump["backends"][0]["backend"], "default/web:80");
+    let published = gateway.seen.iter().find(|line| line["message"] == "table published").unwrap();
+    for count in ["objects", "rules", "routes", "backends", "endpoints", "diagnostics", "generation"] {
+        assert!(published[count].is_u64(), "{count} in {published}");
+    }
+}
+
+#[test]
+fn bad_objects_are_named_and_cost_only_themselves() {
+    let directory = tempfile::tempdir().unwrap();
+    one_web(directory.path());
+    let bad = [
+        ("not-yaml.yaml", "a: [b\n", "ING001"),
+        ("wrong-type.yaml", "apiVersion: v1\nkind: Service\nmetadata:\n  name: x\nspec:\n  ports: 80\n", "ING002"),
+    ];
+    for (file, text, _) in bad {
+        manifests::write_text(directory.path(), file, text);
+    }
+    let mut host = manifests::ingress("bad-host", "web.example:80", "/", "web");
+    manifests::write(directory.path(), "host.yaml", &[host.clone()]);
+    host["metadata"]["name"] = "bad-path".into();
+    host["spec"]["rules"][0]["host"] = "other.example".into();
+    host["spec"]["rules"][0]["http"]["paths"][0]["path"] = "no-slash".into();
+    manifests::write(directory.path(), "path.yaml", &[host]);
+    manifests::write(directory.path(), "nobody.yaml", &[manifests::ingress("nobody", "nobody.example", "/", "nobody")]);
+
+    let gateway = Gateway::run(directory.path(), &[]);
+    assert_eq!(client::get(gateway.http, "web.example", "/").body, "web");
+    assert_eq!(client::get(gateway.http, "nobody.example", "/").status, 503);
+    let dump = gateway.config_dump();
+    for (code, file, names) in [
+        ("ING001", "not-yaml.yaml", "not-yaml.yaml"),
+        ("ING002", "wrong-type.yaml", "Service"),
+        ("ING003", "host.yaml", "spec.rules[0].host"),
+        ("ING004", "path.yaml", "spec.rules[0].http.paths[0].path"),
+        ("ING007", "nobody.yaml", "spec.rules[0].http.paths[0].backend.service.name"),
+    ] {
+        let logged = gateway.seen.iter().find(|line| line["code"] == code);
+        let text = logged.and_then(|line| line["message"].as_str()).unwrap_or_default();
+        assert!(text.contains(file) && text.contains(names), "{code}: {text:?}");
+        let dumped = dump["diagnostics"].as_array().unwrap().iter().find(|finding| finding["code"] == code);
+        let help = dumped.and_then(|finding| finding["help"].as_str()).unwrap_or_default();
+        assert!(!help.is_empty(), "{code} has no help: {dumped:?}");
+    }
+}
+
+#[test]
+fn a_request_in_flight_survives_sigterm_and_readiness_ends_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let slow = TcpListener::bind("127.0.0.1:0").unwrap();
+    let objects = [
+        manifests::ingress("slow", "slow.example", "/", "slow"),
+        manifests::service("default", "slow"),
+        manifests::slice("default", "slow", Some(slow.local_addr().unwrap())),
+    ];
+    manifests::write(directory.path(), "slow.yaml", &objects);
+    let mut gateway = Gateway::run(directory.path(), &["--shutdown-grace-period", "15s"]);
+    let mut client = Connection::open(gateway.http).unwrap();
+    client.send("GET / HTTP/1.1\r\nHost: slow.example\r\n\r\n").unwrap();
+    // The request is at the service, which answers only after the signal.
+    let (mut stream, _) = slow.accept().unwrap();
+    let mut head = [0; 1024];
+    assert!(std::io::Read::read(&mut stream, &mut head).unwrap() > 0);
+    gateway.terminate();
+    gateway.wait_for_log(|line| line["message"] == "stopping");
+    let ready = client::try_get(gateway.admin, "admin", "/readyz").unwrap();
+    assert_eq!(ready.status, 503);
+    std::io::Write::write_all(&mut stream, b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow").unwrap();
+    let answer = client.answer().unwrap();
+    assert_eq!((answer.status, answer.body.as_str()), (200, "slow"));
+    assert!(gateway.wait().success());
+    assert!(Connection::open(gateway.http).is_err());
+}
+
+#[test]
+fn a_request_that_does_not_end_is_cut_at_the_grace_period() {
+    let directory = tempfile::tempdir().unwrap();
+    let stuck = TcpListener::bind("127.0.0.1:0").unwrap();
+    let objects = [
+        manifests::ingress("stuck", "stuck.example", "/", "stuck"),
+        manifests::service("default", "stuck"),
+        manifests::slice("default", "stuck", Some(stuck.local_addr().unwrap())),
+    ];
+    manifests::write(directory.path(), "stuck.yaml", &objects);
+    let mut gateway = Gateway::run(directory.path(), &["--shutdown-grace-period", "200ms"]);
+    let mut client = Connection::open(gateway.http).unwrap();
+    client.send("GET / HTTP/1.1\r\nHost: stuck.example\r\n\r\n").unwrap();
+    let _stream = stuck.accept().unwrap();
+    gateway.terminate();
+    let cut = gateway.wait_for_log(|line| line["cut"].is_u64());
+    assert_eq!(cut["cut"], 1, "{cut}");
+    assert!(gateway.wait().success());
+}
+
+#[test]
+fn the_class_decides_what_is_served() {
+    let directory = tempfile::tempdir().unwrap();
+    one_web(directory.path());
+    let mut named = manifests::ingress("named", "named.example", "/", "web");
+    named["spec"]["ingressClassName"] = "edge".into();
+    let class = serde_json::json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "IngressClass",
+        "metadata": { "name": "edge" }, "spec": { "controller": "example.com/edge" },
+    });
+    manifests::write(directory.path(), "class.yaml", &[class, named]);
+    let status = |gateway: &Gateway, host: &str| client::get(gateway.http, host, "/").status;
+
+    let gateway = Gateway::run(directory.path(), &["--controller-class", "example.com/edge"]);
+    assert_eq!((status(&gateway, "named.example"), status(&gateway, "web.example")), (200, 404));
+    let gateway =
+        Gateway::run(directory.path(), &["--controller-class", "example.com/edge", "--watch-ingress-without-class"]);
+    assert_eq!((status(&gateway, "named.example"), status(&gateway, "web.example")), (200, 200));
+    let gateway = Gateway::run(directory.path(), &[]);
+    assert_eq!(status(&gateway, "named.example"), 404);
+}
+
+#[test]
+fn requests_can_go_to_the_cluster_ip() {
+    let directory = tempfile::tempdir().unwrap();
+    let (by_ip, by_slice) = (services::start("by-ip"), services::start("by-slice"));
+    let mut service = manifests::service("default", "web");
+    service["spec"]["clusterIP"] = "127.0.0.1".into();
+    service["spec"]["ports"][0]["port"] = by_ip.port().into();
+    let mut ingress = manifests::ingress("web", "web.example", "/", "web");
+    let backend: &mut Value = &mut ingress["spec"]["rules"][0]["http"]["paths"][0]["backend"];
+    backend["service"]["port"]["number"] = by_ip.port().into();
+    let slice = manifests::slice("default", "web", Some(by_slice));
+    manifests::write(directory.path(), "web.yaml", &[service, ingress, slice]);
+    for (upstream, want) in [("endpoints", "by-slice"), ("cluster-ip", "by-ip")] {
+        let gateway = Gateway::run(directory.path(), &["--upstream", upstream]);
+        assert_eq!(client::get(gateway.http, "web.example", "/").body, want);
+    }
+}

@@ -1,0 +1,35 @@
+//! Services that answer every GET with a text of their own.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+
+/// Answers with `text` on a free port of the loopback until the test process ends.
+pub fn start(text: &str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("a bound socket has an address");
+    let text = text.to_owned();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let text = text.clone();
+            std::thread::spawn(move || serve(stream, &text));
+        }
+    });
+    address
+}
+
+fn serve(stream: TcpStream, text: &str) -> Option<()> {
+    stream.set_nodelay(true).ok()?;
+    let mut reader = BufReader::new(stream);
+    loop {
+        let mut head = String::new();
+        loop {
+            match reader.read_line(&mut head).ok()? {
+                0 => return None,
+                2 => break,
+                _ => {}
+            }
+        }
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len());
+        reader.get_mut().write_all(answer.as_bytes()).ok()?;
+    }
+}
