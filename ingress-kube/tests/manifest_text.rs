@@ -106,7 +106,7 @@ fn faults_name_line_object_field_and_fix() {
         ),
         (
             format!("{ingress}\tspec: {{}}\n"),
-            "error[ING002]: x.yaml:4: Ingress default/web metadata.name: \
+            "error[ING001]: x.yaml:4: Ingress default/web: \
              while scanning a plain scalar, found a tab; indent this line or the next one by spaces, not tabs",
         ),
     ];

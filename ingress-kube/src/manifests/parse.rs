@@ -1,12 +1,13 @@
 //! Text to objects.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use ingress_core::{Code, Diagnostic, ObjectRef, Source};
 use k8s_openapi::serde_json;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
-use serde_saphyr::{Location, Options, Spanned};
+use serde_saphyr::{DuplicateKeyPolicy, Location, Options, Spanned};
 
 use super::fault::Fault;
 use super::field::field_at;
@@ -196,14 +197,15 @@ impl Parser {
             file: Some((&*self.file).into()),
             line: Some(line),
         };
+        // Where the text is no YAML or JSON at all, its lines say nothing about fields.
+        let unreadable = fault.syntax && !document.is_well_formed();
         let field = match fault.line {
-            Some(line) if fault.field.is_empty() && document.syntax == Syntax::Yaml => {
+            Some(line) if !unreadable && fault.field.is_empty() && document.syntax == Syntax::Yaml => {
                 field_at(document.text, line)
             }
             _ => fault.field.into_owned(),
         };
-        let code =
-            if fault.syntax && object.kind.is_empty() { Code::UnreadableFile } else { Code::InvalidObject };
+        let code = if unreadable { Code::UnreadableFile } else { Code::InvalidObject };
         let source = Source::new(object.into(), field);
         self.diagnostics.push(Diagnostic::new(code, source, fault.message, fault.help));
     }
@@ -225,6 +227,19 @@ impl Document<'_> {
         match self.syntax {
             Syntax::Json => Ok(serde_json::from_str(self.text)?),
             Syntax::Yaml => Ok(serde_saphyr::from_str_with_options(self.text, options())?),
+        }
+    }
+
+    /// Whether the text is a mapping in YAML or JSON, of whatever meaning.
+    fn is_well_formed(&self) -> bool {
+        type AnyMapping = HashMap<String, IgnoredAny>;
+        match self.syntax {
+            Syntax::Json => serde_json::from_str::<AnyMapping>(self.text).is_ok(),
+            Syntax::Yaml => {
+                let mut options = options();
+                options.duplicate_keys = DuplicateKeyPolicy::LastWins;
+                serde_saphyr::from_str_with_options::<AnyMapping>(self.text, options).is_ok()
+            }
         }
     }
 
