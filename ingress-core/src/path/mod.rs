@@ -62,7 +62,11 @@ impl PathMatch {
         PathText::parse(path).map(Self::Exact)
     }
 
-    /// `pathType: Prefix`. Errors as [`PathMatch::exact`].
+    /// `pathType: Prefix`.
+    ///
+    /// # Errors
+    ///
+    /// As [`PathMatch::exact`].
     pub fn prefix(path: &str) -> Result<Self, PathError> {
         check_strict(path)?;
         PathText::parse(path).map(Self::Prefix)
