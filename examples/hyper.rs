@@ -30,10 +30,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     loop {
         let (stream, client) = listener.accept().await?;
         // The table's service learns the client's address from the request's extensions.
-        let service = service.clone().map_request(move |mut request: hyper::Request<hyper::body::Incoming>| {
-            request.extensions_mut().insert(ConnectionInfo::new(client));
-            request
-        });
+        let service =
+            service.clone().map_request(move |mut request: hyper::Request<hyper::body::Incoming>| {
+                request.extensions_mut().insert(ConnectionInfo::new(client));
+                request
+            });
         tokio::spawn(async move {
             let mut server = http1::Builder::new();
             server.timer(TokioTimer::new());

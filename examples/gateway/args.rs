@@ -139,7 +139,9 @@ mod tests {
         command.clone().debug_assert();
         let mut flags = 0;
         for subcommand in command.get_subcommands().filter(|command| command.get_name() != "help") {
-            for arg in subcommand.get_arguments().filter(|arg| !["help", "version"].contains(&arg.get_id().as_str())) {
+            for arg in
+                subcommand.get_arguments().filter(|arg| !["help", "version"].contains(&arg.get_id().as_str()))
+            {
                 assert!(arg.get_help().is_some(), "{arg:?} has no help");
                 let env = arg.get_env().and_then(|name| name.to_str()).unwrap_or_default();
                 assert!(env.starts_with("INGRESS_"), "{arg:?} has no twin");

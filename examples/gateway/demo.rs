@@ -33,7 +33,8 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<(), Failure> {
         Some(chosen) => chosen.clone(),
         None if Path::new("examples/shop").is_dir() => PathBuf::from("examples/shop"),
         None => {
-            copy = write_shop().map_err(|error| Failure::System(format!("cannot write the demo's manifests: {error}")))?;
+            copy = write_shop()
+                .map_err(|error| Failure::System(format!("cannot write the demo's manifests: {error}")))?;
             copy.path().to_owned()
         }
     };
@@ -67,11 +68,13 @@ fn start_echo_services() -> Result<(), Failure> {
             listener.set_nonblocking(true)?;
             Ok(listener)
         };
-        let failed = |error: std::io::Error| Failure::System(format!("the demo's {service} needs {address}: {error}"));
+        let failed =
+            |error: std::io::Error| Failure::System(format!("the demo's {service} needs {address}: {error}"));
         listeners.push((service, address, bind().map_err(failed)?));
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::System(format!("cannot start the demo's services: {error}")))?;
+    let runtime =
+        runtime.map_err(|error| Failure::System(format!("cannot start the demo's services: {error}")))?;
     std::thread::spawn(move || {
         runtime.block_on(async {
             let servers = listeners.into_iter().map(|(service, address, listener)| {

@@ -11,7 +11,8 @@ use crate::args::LogFormat;
 pub(crate) fn start(format: LogFormat) {
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
     let terminal = std::io::stderr().is_terminal();
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let logs =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     if format == LogFormat::Json || (format == LogFormat::Auto && !terminal) {
         logs.json().flatten_event(true).init();
     } else {

@@ -17,7 +17,8 @@ pub(crate) struct Reporter {
 impl Reporter {
     /// Logs a published table in one line, and before it the findings that the table before did not have.
     pub(crate) fn report(&mut self, report: &Report) {
-        let findings: Vec<_> = report.diagnostics.iter().map(|finding| (finding, finding.to_string())).collect();
+        let findings: Vec<_> =
+            report.diagnostics.iter().map(|finding| (finding, finding.to_string())).collect();
         for (finding, text) in &findings {
             if !self.known.contains(text) {
                 log_finding(finding, text);
@@ -28,6 +29,7 @@ impl Reporter {
             generation = report.generation,
             changed = changes(&report.changed),
             objects = report.objects.total(),
+            not_ours = report.not_ours,
             rules = report.rules,
             routes = report.routes,
             backends = report.backends,
@@ -36,6 +38,13 @@ impl Reporter {
             took = ?report.took,
             "table published"
         );
+        if report.routes == 0 && report.not_ours > 0 {
+            tracing::warn!(
+                not_ours = report.not_ours,
+                "no Ingress is served: all belong to the classes of other controllers; --controller-class names the \
+                 spec.controller to serve, --ingress-class the class"
+            );
+        }
     }
 }
 

@@ -49,7 +49,9 @@ pub(crate) fn run(options: &RunOptions, started: impl FnOnce(&Started)) -> Resul
         let watching = tokio::task::spawn_blocking(load).await;
         let _watching = match watching {
             Ok(watching) => watching.map_err(|error| Failure::System(chain(&error)))?,
-            Err(panicked) => return Err(Failure::System(format!("reading the manifests failed: {panicked}"))),
+            Err(panicked) => {
+                return Err(Failure::System(format!("reading the manifests failed: {panicked}")));
+            }
         };
 
         let service = IngressService::new(reader.clone());
@@ -94,7 +96,9 @@ fn bind(flag: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Fa
         Ok((listener, address))
     };
     bind().map_err(|error: std::io::Error| {
-        Failure::System(format!("cannot listen on {address} ({flag}): {error}; choose another address with {flag}"))
+        Failure::System(format!(
+            "cannot listen on {address} ({flag}): {error}; choose another address with {flag}"
+        ))
     })
 }
 
@@ -119,7 +123,8 @@ struct Signals {
 
 impl Signals {
     fn new() -> Result<Self, Failure> {
-        let signal = |kind| signal(kind).map_err(|error| Failure::System(format!("cannot catch signals: {error}")));
+        let signal =
+            |kind| signal(kind).map_err(|error| Failure::System(format!("cannot catch signals: {error}")));
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,

@@ -20,7 +20,12 @@ pub(crate) struct Workers {
 
 impl Workers {
     /// Starts `count` threads.
-    pub(crate) fn start(count: usize, listener: &TcpListener, service: &IngressService, server: &Server) -> Result<Self, Failure> {
+    pub(crate) fn start(
+        count: usize,
+        listener: &TcpListener,
+        service: &IngressService,
+        server: &Server,
+    ) -> Result<Self, Failure> {
         let (stop, stopped) = watch::channel(false);
         let start = |number: usize| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -39,7 +44,9 @@ impl Workers {
                     }
                 }
             };
-            std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || runtime.block_on(serve))
+            std::thread::Builder::new()
+                .name(format!("worker-{number}"))
+                .spawn(move || runtime.block_on(serve))
         };
         let threads: Result<_, std::io::Error> = (0..count).map(start).collect();
         let threads = threads.map_err(|error| Failure::System(format!("cannot start a worker: {error}")))?;

@@ -106,7 +106,11 @@ fn bad_objects_are_named_and_cost_only_themselves() {
     one_web(directory.path());
     let bad = [
         ("not-yaml.yaml", "a: [b\n", "ING001"),
-        ("wrong-type.yaml", "apiVersion: v1\nkind: Service\nmetadata:\n  name: x\nspec:\n  ports: 80\n", "ING002"),
+        (
+            "wrong-type.yaml",
+            "apiVersion: v1\nkind: Service\nmetadata:\n  name: x\nspec:\n  ports: 80\n",
+            "ING002",
+        ),
     ];
     for (file, text, _) in bad {
         manifests::write_text(directory.path(), file, text);
@@ -117,7 +121,11 @@ fn bad_objects_are_named_and_cost_only_themselves() {
     host["spec"]["rules"][0]["host"] = "other.example".into();
     host["spec"]["rules"][0]["http"]["paths"][0]["path"] = "no-slash".into();
     manifests::write(directory.path(), "path.yaml", &[host]);
-    manifests::write(directory.path(), "nobody.yaml", &[manifests::ingress("nobody", "nobody.example", "/", "nobody")]);
+    manifests::write(
+        directory.path(),
+        "nobody.yaml",
+        &[manifests::ingress("nobody", "nobody.example", "/", "nobody")],
+    );
 
     let gateway = Gateway::run(directory.path(), &[]);
     assert_eq!(client::get(gateway.http, "web.example", "/").body, "web");
@@ -202,8 +210,10 @@ fn the_class_decides_what_is_served() {
 
     let gateway = Gateway::run(directory.path(), &["--controller-class", "example.com/edge"]);
     assert_eq!((status(&gateway, "named.example"), status(&gateway, "web.example")), (200, 404));
-    let gateway =
-        Gateway::run(directory.path(), &["--controller-class", "example.com/edge", "--watch-ingress-without-class"]);
+    let gateway = Gateway::run(
+        directory.path(),
+        &["--controller-class", "example.com/edge", "--watch-ingress-without-class"],
+    );
     assert_eq!((status(&gateway, "named.example"), status(&gateway, "web.example")), (200, 200));
     let gateway = Gateway::run(directory.path(), &[]);
     assert_eq!(status(&gateway, "named.example"), 404);

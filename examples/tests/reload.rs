@@ -39,7 +39,10 @@ fn a_hundred_edits_under_load_lose_nothing() {
                     let answer = kept.get("steady.example", "/x").unwrap();
                     assert_eq!((answer.status, answer.body.as_str()), (200, "steady"));
                     let answer = kept.get("edited.example", "/x").unwrap();
-                    assert!(answer.status == 200 && ["blue", "green"].contains(&answer.body.as_str()), "{answer:?}");
+                    assert!(
+                        answer.status == 200 && ["blue", "green"].contains(&answer.body.as_str()),
+                        "{answer:?}"
+                    );
                     served.fetch_add(2, Ordering::Relaxed);
                 }
             })
@@ -65,7 +68,11 @@ fn a_hundred_edits_under_load_lose_nothing() {
 
 fn write_edited(directory: &Path, edit: usize) {
     let service = if edit.is_multiple_of(2) { "blue" } else { "green" };
-    manifests::write(directory, "edited.yaml", &[manifests::ingress("edited", "edited.example", "/", service)]);
+    manifests::write(
+        directory,
+        "edited.yaml",
+        &[manifests::ingress("edited", "edited.example", "/", service)],
+    );
 }
 
 /// A broken file keeps what it held, and everything else goes on; mended, it counts again.
@@ -120,7 +127,9 @@ fn a_directory_that_vanishes_changes_nothing() {
 
     std::fs::rename(&aside, &directory).unwrap();
     manifests::write(&directory, "more.yaml", &[manifests::ingress("more", "more.example", "/", "web")]);
-    gateway.wait_for_log(|line| line["changed"].as_str().is_some_and(|text| text.contains("Ingress default/more")));
+    gateway.wait_for_log(|line| {
+        line["changed"].as_str().is_some_and(|text| text.contains("Ingress default/more"))
+    });
     assert_eq!(client::get(gateway.http, "more.example", "/").body, "web");
 }
 

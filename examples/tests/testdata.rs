@@ -22,7 +22,11 @@ fn all_cases() {
         let gateway = Gateway::run(directory.path(), &["--workers", "1"]);
         for request in &group.requests {
             let answer = client::get(gateway.http, &request.host, &request.path);
-            let found = if answer.status == 200 { Expect::Service(answer.body) } else { Expect::Status(answer.status) };
+            let found = if answer.status == 200 {
+                Expect::Service(answer.body)
+            } else {
+                Expect::Status(answer.status)
+            };
             assert_eq!(found, request.expect, "{}", group.label(request));
             count += 1;
         }

@@ -51,7 +51,8 @@ impl Gateway {
     /// Starts `gateway run` on a directory and waits until it serves.
     pub fn run(manifests: &Path, more: &[&str]) -> Self {
         let directory = manifests.to_str().expect("a path in UTF-8");
-        let mut arguments = vec!["run", "--manifests", directory, "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+        let mut arguments =
+            vec!["run", "--manifests", directory, "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
         arguments.extend(more);
         Self::start(command(&arguments))
     }
@@ -63,7 +64,8 @@ impl Gateway {
         let any = SocketAddr::from(([0, 0, 0, 0], 0));
         let mut gateway = Self { child, log, seen: Vec::new(), http: any, admin: any };
         let serving = gateway.wait_for_log(|line| line["message"] == "serving");
-        let address = |name: &str| serving[name].as_str().and_then(|text| text.parse().ok()).expect("an address");
+        let address =
+            |name: &str| serving[name].as_str().and_then(|text| text.parse().ok()).expect("an address");
         (gateway.http, gateway.admin) = (address("http"), address("admin"));
         gateway
     }
