@@ -1,5 +1,7 @@
 //! The demo keeps its word: every request that it prints has the printed answer.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 mod support;
 
 use std::path::Path;

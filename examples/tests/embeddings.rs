@@ -1,5 +1,7 @@
 //! The short examples run and do what they say.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 mod support;
 
 use std::io::Write;

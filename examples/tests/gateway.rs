@@ -1,5 +1,7 @@
 //! The gateway as its operator meets it: flags, messages, the admin listener, the end.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 mod support;
 
 use std::net::TcpListener;

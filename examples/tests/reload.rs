@@ -1,5 +1,7 @@
 //! Edits of the manifests while requests keep coming.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 mod support;
 
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! The matching cases of `ingress-core/testdata` through the gateway's program, over sockets.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 mod support;
 
 #[path = "../../ingress-core/testdata/cases.rs"]
