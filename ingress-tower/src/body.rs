@@ -30,6 +30,8 @@ pub struct BodyError(#[source] BoxError);
 enum Kind {
     #[default]
     Empty,
+    /// Empty, without saying so.
+    Silent,
     Full(Full<Bytes>),
     #[cfg(any(feature = "client", feature = "server"))]
     Incoming(hyper::body::Incoming),
@@ -77,6 +79,14 @@ impl Body {
         }
     }
 
+    /// Lets the length in the head of a response to HTTP/1.1 stand, though nothing follows: hyper takes it
+    /// away where it knows that the body is empty.
+    pub(crate) fn silence(&mut self) {
+        if self.is_end_stream() {
+            self.0 = Kind::Silent;
+        }
+    }
+
     #[cfg(feature = "client")]
     pub(crate) fn upstream(body: crate::client::UpstreamBody) -> Self {
         Self(Kind::Upstream(body))
@@ -92,7 +102,7 @@ impl HttpBody for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut self.get_mut().0 {
-            Kind::Empty => Poll::Ready(None),
+            Kind::Empty | Kind::Silent => Poll::Ready(None),
             Kind::Full(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
             #[cfg(any(feature = "client", feature = "server"))]
             Kind::Incoming(body) => Pin::new(body).poll_frame(cx).map_err(|error| BodyError(error.into())),
@@ -105,6 +115,7 @@ impl HttpBody for Body {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Kind::Empty => true,
+            Kind::Silent => false,
             Kind::Full(body) => body.is_end_stream(),
             #[cfg(any(feature = "client", feature = "server"))]
             Kind::Incoming(body) => body.is_end_stream(),
@@ -117,12 +128,13 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Empty => SizeHint::with_exact(0),
+            Kind::Silent => SizeHint::default(),
             Kind::Full(body) => body.size_hint(),
             #[cfg(any(feature = "client", feature = "server"))]
             Kind::Incoming(body) => body.size_hint(),
             #[cfg(feature = "client")]
             Kind::Upstream(body) => body.size_hint(),
-            Kind::Boxed(boxed) => boxed.size.clone(),
+            Kind::Boxed(boxed) => boxed.size,
         }
     }
 }

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
+use sync_wrapper::SyncWrapper;
 use tower::util::Oneshot;
 use tower_service::Service;
 
@@ -32,7 +33,7 @@ pin_project! {
     {
         Ready { response: Option<Response<Body>> },
         Inner { #[pin] future: Oneshot<S, Request<B>> },
-        Boxed { future: Pin<Box<dyn Future<Output = Response<Body>> + Send>> },
+        Boxed { future: SyncWrapper<Pin<Box<dyn Future<Output = Response<Body>> + Send>>> },
     }
 }
 
@@ -49,7 +50,7 @@ where
     }
 
     pub(crate) fn boxed(future: impl Future<Output = Response<Body>> + Send + 'static) -> Self {
-        Self { kind: Kind::Boxed { future: Box::pin(future) } }
+        Self { kind: Kind::Boxed { future: SyncWrapper::new(Box::pin(future)) } }
     }
 }
 
@@ -69,7 +70,7 @@ where
                 let response = ready!(future.poll(cx))?;
                 Poll::Ready(Ok(response.map(Body::new)))
             }
-            KindProjection::Boxed { future } => future.as_mut().poll(cx).map(Ok),
+            KindProjection::Boxed { future } => future.get_mut().as_mut().poll(cx).map(Ok),
         }
     }
 }

@@ -18,7 +18,7 @@
 //!    `X-Real-IP`) replace whatever the client claimed, and the normalised path is what is forwarded.
 //! 4. An endpoint of the backend is chosen; none: 503. It is sent the request over HTTP/1.1. Where nothing
 //!    could be sent, the next endpoint is tried; none left: 502. An endpoint that fails: 502, and 504 if it
-//!    does not begin to answer in time.
+//!    does not begin to answer in time. A body of the client's that breaks off: 400.
 //! 5. Bodies and trailers stream both ways, each frame when the other side asks for it.
 //!
 //! Answers of the data plane itself carry an [`Error`] in their extensions.
@@ -63,3 +63,21 @@ pub type DefaultClient = HttpClient;
 /// The client of a layer or service for which no other is named: none without the feature `client`.
 #[cfg(not(feature = "client"))]
 pub type DefaultClient = std::convert::Infallible;
+
+/// Every public type may be sent to and shared between threads, and says what it is.
+#[allow(dead_code, reason = "checked by the compiler, never called")]
+fn assert_auto_traits() {
+    fn assert<T: std::fmt::Debug + Send + Sync>() {}
+    assert::<(Body, BodyError, ConnectionInfo, Error, IngressLayer<()>, IngressService<()>)>();
+    assert::<(Ingress<(), ()>, NotFound, ResourceRegistry, TimedOut, Unsent)>();
+    assert::<ResponseFuture<NotFound, Body>>();
+    #[cfg(feature = "client")]
+    assert::<(HttpClient, HttpClientBuilder, IngressLayer, IngressService)>();
+    #[cfg(feature = "server")]
+    assert::<(server::Server, server::Drained)>();
+}
+
+/// The embedding that the repository's README shows, compiled as a test.
+#[cfg(all(doctest, feature = "client"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -16,15 +16,19 @@ pub(crate) fn host(parts: &Parts) -> Result<RequestHost, Error> {
     }
     let mut fields = parts.headers.get_all(HOST).iter();
     let field = fields.next();
-    if fields.next().is_some() {
+    if fields.next().is_some() || (field.is_none() && parts.version == Version::HTTP_11) {
         return Err(Error::new(Kind::BadHost));
     }
-    let text = match (parts.uri.authority(), field) {
-        (Some(authority), _) => authority.as_str(),
-        (None, Some(field)) => field.to_str().map_err(|error| Error::with_source(Kind::BadHost, error))?,
-        (None, None) if parts.version == Version::HTTP_11 => return Err(Error::new(Kind::BadHost)),
-        (None, None) => return Ok(RequestHost::ABSENT),
-    };
+    // It is checked even where it does not count (RFC 9112 section 3.2).
+    let field = field.map(parse_field).transpose()?;
+    match parts.uri.authority() {
+        Some(authority) => Ok(RequestHost::parse(authority.as_str())?),
+        None => Ok(field.unwrap_or(RequestHost::ABSENT)),
+    }
+}
+
+fn parse_field(field: &HeaderValue) -> Result<RequestHost, Error> {
+    let text = field.to_str().map_err(|error| Error::with_source(Kind::BadHost, error))?;
     Ok(RequestHost::parse(text)?)
 }
 
@@ -32,6 +36,8 @@ pub(crate) fn host(parts: &Parts) -> Result<RequestHost, Error> {
 /// resource (RFC 9110 section 9.3.7), so that no route takes it.
 pub(crate) fn path(parts: &Parts) -> Result<Option<RequestPath<'_>>, Error> {
     match parts.uri.path() {
+        // The authority form is for CONNECT alone (RFC 9112 section 3.2.3).
+        "" if parts.uri.scheme().is_none() => Err(Error::new(Kind::BadPath)),
         "*" if parts.method == Method::OPTIONS => Ok(None),
         path => Ok(Some(RequestPath::parse(path)?)),
     }
@@ -61,10 +67,13 @@ mod tests {
 
     #[test]
     fn the_authority_wins_and_a_host_is_needed_once() {
-        let table: [(&str, Version, &[&str], Option<&str>); 8] = [
+        let table: [(&str, Version, &[&str], Option<&str>); 11] = [
             ("/", Version::HTTP_11, &["a.example:80"], Some("a.example")),
             ("http://b.example/", Version::HTTP_11, &["a.example"], Some("b.example")),
             ("https://b.example/", Version::HTTP_2, &[], Some("b.example")),
+            ("https://b.example/", Version::HTTP_2, &["a.example"], Some("b.example")),
+            ("http://b.example/", Version::HTTP_11, &[], None),
+            ("http://b.example/", Version::HTTP_11, &["a b"], None),
             ("/", Version::HTTP_10, &[], Some("")),
             ("/", Version::HTTP_11, &[""], Some("")),
             ("/", Version::HTTP_11, &[], None),
@@ -81,7 +90,8 @@ mod tests {
     }
 
     #[test]
-    fn the_asterisk_is_for_options_alone() {
+    fn the_asterisk_is_for_options_and_the_authority_form_for_connect() {
+        assert_eq!(path(&parts("a.example:80", Version::HTTP_11, &["a.example"])).unwrap_err().status(), 400);
         let mut star = parts("*", Version::HTTP_11, &["a.example"]);
         assert_eq!(path(&star).unwrap_err().status(), 400);
         star.method = Method::OPTIONS;

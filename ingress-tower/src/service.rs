@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode, Version};
 use ingress_core::BackendRef;
 use tower::ServiceExt;
 use tower_service::Service;
@@ -104,17 +104,19 @@ where
         };
         let host = match_route::host_field(&parts);
         let connection = self.shared.connection(&parts.extensions);
+        let version = parts.version;
         let mut request = Request::from_parts(parts, Body::new(body));
         headers::prepare_request(&mut request, host, connection);
-        serve(&self.shared, matched, request)
+        serve(&self.shared, matched, request, version)
     }
 }
 
-/// Hands a matched and prepared request to whoever answers for its backend.
+/// Hands a matched and prepared request to whoever answers for its backend; `version` is the client's.
 fn serve<S, C, ReqBody, B>(
     shared: &Shared<C>,
     matched: Matched,
     mut request: Request<Body>,
+    version: Version,
 ) -> ResponseFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>>,
@@ -136,7 +138,12 @@ where
     }
     let client = shared.client.clone();
     ResponseFuture::boxed(async move {
-        forward(client, matched.backend, request, matched.path).await.unwrap_or_else(respond)
+        let answer = forward(client, matched.backend, request, matched.path).await;
+        let mut response = answer.unwrap_or_else(respond);
+        if response.status() == StatusCode::NOT_MODIFIED && version < Version::HTTP_2 {
+            response.body_mut().silence();
+        }
+        response
     })
 }
 

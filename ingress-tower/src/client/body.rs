@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 
 use super::pool::{Connection, Pool};
 use crate::Body;
+use crate::proxy::headers;
 
 /// The body of a response on a pooled connection. Dropped before its end, it closes the connection, since
 /// what is left would be taken for the next response.
@@ -30,7 +31,7 @@ struct Lease {
 impl UpstreamBody {
     /// A body that holds on to its connection; where there is nothing to read, the connection goes back at
     /// once.
-    pub(super) fn new(
+    pub(super) fn leased(
         incoming: Incoming,
         connection: Connection,
         endpoint: &Authority,
@@ -60,11 +61,21 @@ impl HttpBody for UpstreamBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let this = self.get_mut();
-        let frame = Pin::new(&mut this.incoming).poll_frame(cx);
-        match &frame {
-            Poll::Ready(None) => this.give_back(),
-            Poll::Ready(Some(Ok(_))) if this.incoming.is_end_stream() => this.give_back(),
-            _ => {}
+        let mut frame = Pin::new(&mut this.incoming).poll_frame(cx);
+        let ended = match &mut frame {
+            Poll::Ready(None) => true,
+            Poll::Ready(Some(Ok(frame))) => match frame.trailers_mut() {
+                Some(trailers) => {
+                    headers::clean_trailers(trailers);
+                    // The last frame; many readers do not ask whether another follows.
+                    true
+                }
+                None => this.incoming.is_end_stream(),
+            },
+            Poll::Ready(Some(Err(_))) | Poll::Pending => false,
+        };
+        if ended {
+            this.give_back();
         }
         frame
     }

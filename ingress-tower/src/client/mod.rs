@@ -2,6 +2,7 @@
 
 mod body;
 mod pool;
+mod upload;
 
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
@@ -10,25 +11,33 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use http::header::{HeaderValue, TRANSFER_ENCODING};
 use http::uri::{Authority, PathAndQuery};
 use http::{Request, Response, Uri};
+use http_body::Body as _;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 use tower_service::Service;
 
 use crate::{Body, BoxError, TimedOut, Unsent};
 
 pub(crate) use body::UpstreamBody;
 use pool::{Connection, Pool};
+use upload::{Progress, Upload};
 
 /// The default client: HTTP/1.1, with connections kept for each endpoint.
 ///
-/// Each thread keeps connections of its own, so that a request does not wake another thread where each
-/// thread runs a runtime; the most recently used connection is taken first. A request that meets a
-/// connection closed before it was used takes another one; [`Unsent`] is returned when a new one cannot be
-/// made. Cheap to clone; clones share the pool. It needs a tokio runtime with I/O and time enabled.
+/// Each thread takes its own connections first, the most recently used one before others, and then those of
+/// other threads of its runtime: where each thread runs a runtime, no request wakes another thread.
+///
+/// A request that meets a connection closed before it was used takes another one; [`Unsent`] is returned when
+/// a new one cannot be made. Where an endpoint closes a connection just as it is used again, a request without
+/// a body whose method is safe (GET, HEAD, OPTIONS, TRACE) is sent once more, on a new connection; no other
+/// request is.
+///
+/// Cheap to clone; clones share the pool. It needs a tokio runtime with I/O and time enabled.
 #[derive(Clone, Debug)]
 pub struct HttpClient {
     shared: Arc<Shared>,
@@ -48,13 +57,6 @@ pub struct HttpClientBuilder {
 struct Shared {
     settings: HttpClientBuilder,
     pool: Arc<Pool>,
-}
-
-/// One request on one connection came to nothing.
-enum Failure {
-    /// Nothing was sent; the request is whole.
-    Unsent(Request<Body>, hyper::Error),
-    Other(BoxError),
 }
 
 // ===== impl HttpClientBuilder =====
@@ -77,8 +79,8 @@ impl HttpClientBuilder {
         self
     }
 
-    /// How long an endpoint may take to begin its answer; `None` for any time. The body that follows has no
-    /// limit. Default: 60 seconds (ruling R15).
+    /// How long an endpoint may take to begin its answer while the request makes no progress; `None` for any
+    /// time. A long upload may take longer, and the body of the answer has no limit. Default: 60 seconds (ruling R15).
     pub fn head_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.head_timeout = timeout.into();
         self
@@ -143,22 +145,30 @@ impl Shared {
         let uri = std::mem::take(request.uri_mut()).into_parts();
         let endpoint = uri.authority.ok_or("the URI names no endpoint")?;
         *request.uri_mut() = Uri::from(uri.path_and_query.unwrap_or(PathAndQuery::from_static("/")));
+        if !request.body().is_end_stream() && request.body().size_hint().exact().is_none() {
+            // Left to itself, hyper sends no body of unknown length with GET.
+            request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
 
         while let Some(connection) = self.pool.take(&endpoint) {
-            match self.exchange(connection, &endpoint, request).await {
-                Err(Failure::Unsent(unsent, _)) => request = unsent,
-                Err(Failure::Other(error)) => return Err(error),
+            let again = repeatable(&request);
+            let error = match self.exchange(connection, &endpoint, request).await {
                 Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+            match (error.downcast::<Unsent>(), again) {
+                (Ok(unsent), _) => request = unsent.into_parts().0,
+                (Err(error), Some(again)) if is_lost(&error) => {
+                    request = again;
+                    break;
+                }
+                (Err(error), _) => return Err(error),
             }
         }
-        let connection = match self.connect(&endpoint).await {
-            Ok(connection) => connection,
-            Err(error) => return Err(Unsent::new(request, error).into()),
-        };
-        self.exchange(connection, &endpoint, request).await.map_err(|failure| match failure {
-            Failure::Unsent(request, error) => Unsent::new(request, error).into(),
-            Failure::Other(error) => error,
-        })
+        match self.connect(&endpoint).await {
+            Ok(connection) => self.exchange(connection, &endpoint, request).await,
+            Err(error) => Err(Unsent::new(request, error).into()),
+        }
     }
 
     async fn connect(&self, endpoint: &Authority) -> Result<Connection, BoxError> {
@@ -177,26 +187,76 @@ impl Shared {
         mut connection: Connection,
         endpoint: &Authority,
         request: Request<Body>,
-    ) -> Result<Response<Body>, Failure> {
-        if let Some(timeout) = self.settings.head_timeout {
-            connection.deadline.as_mut().reset(Instant::now() + timeout);
-        }
-        let has_deadline = self.settings.head_timeout.is_some();
+    ) -> Result<Response<Body>, BoxError> {
+        let request = request.map(|body| Upload::new(body, &connection.progress));
         let mut answer = pin!(connection.sender.try_send_request(request));
+        let mut deadline =
+            Deadline::begin(self.settings.head_timeout, connection.deadline.as_mut(), &connection.progress);
         let answered = poll_fn(|cx| match answer.as_mut().poll(cx) {
             Poll::Ready(answer) => Poll::Ready(Some(answer)),
-            Poll::Pending if has_deadline => connection.deadline.as_mut().poll(cx).map(|()| None),
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => deadline.poll(cx).map(|()| None),
         });
         match answered.await {
-            None => Err(Failure::Other(TimedOut.into())),
+            None => Err(TimedOut.into()),
             Some(Ok(response)) => {
-                Ok(response.map(|body| UpstreamBody::new(body, connection, endpoint, &self.pool)))
+                Ok(response.map(|body| UpstreamBody::leased(body, connection, endpoint, &self.pool)))
             }
             Some(Err(mut error)) => Err(match error.take_message() {
-                Some(request) => Failure::Unsent(request, error.into_error()),
-                None => Failure::Other(error.into_error().into()),
+                Some(request) => Unsent::new(request.map(Upload::into_inner), error.into_error()).into(),
+                None => error.into_error().into(),
             }),
         }
+    }
+}
+
+/// A copy of a request that can be sent twice: its method is safe (RFC 9110 section 9.2.1), and it has no body.
+fn repeatable(request: &Request<Body>) -> Option<Request<Body>> {
+    if !request.method().is_safe() || !request.body().is_end_stream() {
+        return None;
+    }
+    let mut copy = Request::new(Body::empty());
+    copy.method_mut().clone_from(request.method());
+    copy.uri_mut().clone_from(request.uri());
+    copy.headers_mut().clone_from(request.headers());
+    Some(copy)
+}
+
+/// The connection ended without an answer.
+fn is_lost(error: &BoxError) -> bool {
+    error.downcast_ref::<hyper::Error>().is_some_and(|error| {
+        let source = std::error::Error::source(error);
+        error.is_incomplete_message() || source.is_some_and(|source| source.is::<std::io::Error>())
+    })
+}
+
+/// The time until which an answer must have begun: some time after the request's last progress.
+struct Deadline<'a> {
+    timeout: Option<Duration>,
+    sleep: Pin<&'a mut Sleep>,
+    progress: &'a Progress,
+}
+
+// ===== impl Deadline =====
+
+impl<'a> Deadline<'a> {
+    fn begin(timeout: Option<Duration>, mut sleep: Pin<&'a mut Sleep>, progress: &'a Progress) -> Self {
+        progress.note();
+        if let Some(timeout) = timeout {
+            sleep.as_mut().reset(progress.last() + timeout);
+        }
+        Self { timeout, sleep, progress }
+    }
+
+    /// Progress is looked at only when the time seems to be up, so that frames cost no timer.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(timeout) = self.timeout else { return Poll::Pending };
+        while self.sleep.as_mut().poll(cx).is_ready() {
+            let deadline = self.progress.last() + timeout;
+            if deadline <= Instant::now() {
+                return Poll::Ready(());
+            }
+            self.sleep.as_mut().reset(deadline);
+        }
+        Poll::Pending
     }
 }

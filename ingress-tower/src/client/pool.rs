@@ -9,18 +9,23 @@ use std::time::{Duration, Instant};
 
 use http::uri::Authority;
 use hyper::client::conn::http1::SendRequest;
+use tokio::runtime::{Handle, Id};
 use tokio::time::Sleep;
 
-use crate::Body;
+use super::upload::{Progress, Upload};
 
 /// A connection to an endpoint.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) sender: SendRequest<Body>,
+    pub(super) sender: SendRequest<Upload>,
+    /// When the request in hand last made progress.
+    pub(super) progress: Progress,
     /// The deadline of the request in hand. It is moved, not made anew, for each request: a later deadline
     /// costs the timer nothing.
     pub(super) deadline: Pin<Box<Sleep>>,
     idle_since: Instant,
+    /// The runtime that drives it. A request of another one would have to wake it on every step.
+    runtime: Id,
 }
 
 /// Idle connections, in a shard for each thread.
@@ -44,8 +49,14 @@ struct Idle {
 }
 
 impl Connection {
-    pub(super) fn new(sender: SendRequest<Body>) -> Self {
-        Self { sender, deadline: Box::pin(tokio::time::sleep(Duration::ZERO)), idle_since: Instant::now() }
+    pub(super) fn new(sender: SendRequest<Upload>) -> Self {
+        Self {
+            sender,
+            progress: Progress::new(),
+            deadline: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            idle_since: Instant::now(),
+            runtime: Handle::current().id(),
+        }
     }
 }
 
@@ -58,21 +69,18 @@ impl Pool {
         Self { shards, idle_timeout, max_idle }
     }
 
-    /// The connection to this endpoint that was used last, if it is still good.
+    /// A connection to this endpoint that is still good: the one that this thread used last, or, where
+    /// several threads share a runtime, one of another thread's.
     pub(super) fn take(&self, endpoint: &Authority) -> Option<Connection> {
-        let mut idle = self.shard();
-        let connections = idle.by_endpoint.get_mut(endpoint)?;
-        let mut at = connections.len();
-        while at > 0 {
-            at -= 1;
-            let connection = &connections[at];
-            if connection.sender.is_closed() || connection.idle_since.elapsed() > self.idle_timeout {
-                connections.swap_remove(at);
-            } else if connection.sender.is_ready() {
-                return Some(connections.remove(at));
-            }
+        let own = self.own();
+        let found = self.shard(own).take(endpoint, self.idle_timeout, None);
+        // Only now is the own shard free again: two locks at a time could wait for each other.
+        if found.is_some() {
+            return found;
         }
-        None
+        let runtime = Handle::current().id();
+        let mut others = (own + 1..self.shards.len()).chain(0..own);
+        others.find_map(|other| self.shard(other).take(endpoint, self.idle_timeout, Some(runtime)))
     }
 
     /// Keeps a connection whose response was read to its end.
@@ -82,7 +90,7 @@ impl Pool {
         }
         let now = Instant::now();
         connection.idle_since = now;
-        let mut idle = self.shard();
+        let mut idle = self.shard(self.own());
         if idle.swept.is_none_or(|swept| now - swept > self.idle_timeout) {
             idle.sweep(now, self.idle_timeout);
         }
@@ -95,17 +103,38 @@ impl Pool {
         }
     }
 
-    fn shard(&self) -> MutexGuard<'_, Idle> {
+    /// The place of this thread's shard.
+    fn own(&self) -> usize {
         static THREADS: AtomicUsize = AtomicUsize::new(0);
         thread_local! {
             static THREAD: Cell<usize> = Cell::new(THREADS.fetch_add(1, Ordering::Relaxed));
         }
-        let shard = &self.shards[THREAD.get() % self.shards.len()];
-        shard.0.lock().unwrap_or_else(PoisonError::into_inner)
+        THREAD.get() % self.shards.len()
+    }
+
+    fn shard(&self, at: usize) -> MutexGuard<'_, Idle> {
+        self.shards[at].0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Idle {
+    /// The connection that was used last of those that are good, and that belong to this runtime where one is
+    /// named.
+    fn take(&mut self, endpoint: &Authority, limit: Duration, runtime: Option<Id>) -> Option<Connection> {
+        let connections = self.by_endpoint.get_mut(endpoint)?;
+        let mut at = connections.len();
+        while at > 0 {
+            at -= 1;
+            let connection = &connections[at];
+            if connection.sender.is_closed() || connection.idle_since.elapsed() > limit {
+                connections.swap_remove(at);
+            } else if connection.sender.is_ready() && runtime.is_none_or(|own| own == connection.runtime) {
+                return Some(connections.remove(at));
+            }
+        }
+        None
+    }
+
     /// Drops what nobody will use: endpoints that are gone leave no connection behind for long.
     fn sweep(&mut self, now: Instant, idle_timeout: Duration) {
         self.swept = Some(now);

@@ -1,5 +1,6 @@
 //! One connection, from its first byte to its last.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use hyper_util::server::graceful::Watcher;
+use hyper_util::server::graceful::GracefulConnection;
+use tokio::sync::watch;
 use tower::util::Oneshot;
 use tower_service::Service;
 
@@ -29,7 +31,7 @@ pub(super) async fn serve<S, B>(
     info: ConnectionInfo,
     service: S,
     settings: Arc<Server>,
-    watcher: Watcher,
+    mut stopped: watch::Receiver<()>,
 ) where
     S: Service<Request<Incoming>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
         + Clone
@@ -37,8 +39,12 @@ pub(super) async fn serve<S, B>(
         + 'static,
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    let detected = tokio::time::timeout(settings.header_timeout, ServerIo::detect(stream));
-    let Ok(Ok((io, protocol))) = detected.await else { return };
+    let detected = tokio::select! {
+        biased;
+        detected = tokio::time::timeout(settings.header_timeout, ServerIo::detect(stream)) => detected,
+        _ = stopped.changed() => return,
+    };
+    let Ok(Ok((io, protocol))) = detected else { return };
     let service = PerConnection { service, info };
     let ended = match protocol {
         Protocol::Http1 => {
@@ -47,7 +53,7 @@ pub(super) async fn serve<S, B>(
                 .timer(HeadTimer::new(io.activity(), settings.header_timeout, settings.idle_timeout))
                 .header_read_timeout(settings.idle_timeout)
                 .max_header_size(settings.max_head_size);
-            watcher.watch(builder.serve_connection(io, service)).await
+            run(builder.serve_connection(io, service), stopped).await
         }
         Protocol::Http2 => {
             let mut builder = http2::Builder::new(TokioExecutor::new());
@@ -59,10 +65,22 @@ pub(super) async fn serve<S, B>(
                 .initial_stream_window_size(STREAM_WINDOW)
                 .initial_connection_window_size(CONNECTION_WINDOW)
                 .max_header_list_size(u32::try_from(settings.max_head_size).unwrap_or(u32::MAX));
-            watcher.watch(builder.serve_connection(io, service)).await
+            run(builder.serve_connection(io, service), stopped).await
         }
     };
     log(info, ended);
+}
+
+/// Runs a connection to its end, which is to be soon once the server has stopped.
+async fn run<C: GracefulConnection>(connection: C, mut stopped: watch::Receiver<()>) -> Result<(), C::Error> {
+    let mut connection = pin!(connection);
+    tokio::select! {
+        // The connection comes first, so that a request that is already here counts as open.
+        biased;
+        ended = &mut connection => return ended,
+        _ = stopped.changed() => connection.as_mut().graceful_shutdown(),
+    }
+    connection.await
 }
 
 #[cfg(feature = "tracing")]

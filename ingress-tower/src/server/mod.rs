@@ -17,8 +17,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tower_service::Service;
 
@@ -110,7 +110,7 @@ impl Server {
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         let settings = Arc::new(self.clone());
-        let graceful = GracefulShutdown::new();
+        let (stop, stopped) = watch::channel(());
         let mut connections = JoinSet::new();
         let mut shutdown = pin!(shutdown);
         loop {
@@ -125,14 +125,8 @@ impl Server {
                     // Small answers must not wait for an acknowledgement of the one before.
                     let _ = stream.set_nodelay(true);
                     let info = ConnectionInfo::new(client);
-                    let watcher = graceful.watcher();
-                    connections.spawn(connection::serve(
-                        stream,
-                        info,
-                        service.clone(),
-                        settings.clone(),
-                        watcher,
-                    ));
+                    let (service, settings) = (service.clone(), settings.clone());
+                    connections.spawn(connection::serve(stream, info, service, settings, stopped.clone()));
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
@@ -141,15 +135,12 @@ impl Server {
                 }
             }
         }
-        drop(listener);
-        self.drain(graceful, connections).await
+        drop((listener, stop));
+        self.drain(connections).await
     }
 
-    async fn drain(&self, graceful: GracefulShutdown, mut connections: JoinSet<()>) -> Drained {
-        let finished = async {
-            graceful.shutdown().await;
-            while connections.join_next().await.is_some() {}
-        };
+    async fn drain(&self, mut connections: JoinSet<()>) -> Drained {
+        let finished = async { while connections.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(self.drain_limit, finished).await;
         let cut = connections.len();
         connections.shutdown().await;
