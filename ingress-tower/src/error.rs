@@ -31,6 +31,7 @@ pub(crate) enum Kind {
     BadPath,
     AmbiguousPath,
     Tunnel,
+    Coding,
     NotRouted,
     NoEndpoint,
     NoResource,
@@ -66,6 +67,7 @@ impl Error {
                 StatusCode::BAD_REQUEST
             }
             Kind::Tunnel => StatusCode::METHOD_NOT_ALLOWED,
+            Kind::Coding => StatusCode::NOT_IMPLEMENTED,
             Kind::NotRouted => StatusCode::NOT_FOUND,
             Kind::NoEndpoint | Kind::NoResource => StatusCode::SERVICE_UNAVAILABLE,
             Kind::Connect | Kind::Upstream => StatusCode::BAD_GATEWAY,
@@ -81,6 +83,7 @@ impl Error {
             Kind::BadPath => "bad_path",
             Kind::AmbiguousPath => "ambiguous_path",
             Kind::Tunnel => "connect_method",
+            Kind::Coding => "transfer_coding",
             Kind::NotRouted => "no_route",
             Kind::NoEndpoint => "no_endpoint",
             Kind::NoResource => "no_resource",
@@ -94,7 +97,10 @@ impl Error {
 
     /// The request was refused before a route was looked for, or because its path is ambiguous.
     pub fn is_refused(&self) -> bool {
-        matches!(self.0.kind, Kind::BadHost | Kind::BadPath | Kind::AmbiguousPath | Kind::Tunnel)
+        matches!(
+            self.0.kind,
+            Kind::BadHost | Kind::BadPath | Kind::AmbiguousPath | Kind::Tunnel | Kind::Coding
+        )
     }
 
     /// No route takes the request.
@@ -135,6 +141,7 @@ impl fmt::Display for Error {
             Kind::BadPath => "the path of the request is invalid",
             Kind::AmbiguousPath => "servers would read the path of the request in different ways",
             Kind::Tunnel => "CONNECT is not served",
+            Kind::Coding => "the body of the request has a transfer coding other than chunked",
             Kind::NotRouted => "no route takes the request",
             Kind::NoEndpoint => "the backend has no endpoint that can be used",
             Kind::NoResource => "no service in this process answers for the resource",

@@ -1,7 +1,7 @@
 //! The layer, and what layer and service share.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use http::Extensions;
@@ -11,7 +11,7 @@ use ingress_core::{Backend, TableReader};
 use tower_layer::Layer;
 
 use crate::error::Kind;
-use crate::proxy::forwarded_path;
+use crate::proxy::{forwarded_path, headers};
 use crate::service::Ingress;
 use crate::{BoxError, ConnectionInfo, Error, ResourceRegistry, match_route};
 
@@ -19,8 +19,8 @@ use crate::{BoxError, ConnectionInfo, Error, ResourceRegistry, match_route};
 /// the service unchanged.
 ///
 /// Requests that no server can take for what they say (a missing, repeated or invalid host, a path that
-/// climbs above the root, one that is ambiguous between routes) are answered with 400 and do not reach the
-/// service, see [`Error::is_refused`].
+/// climbs above the root, one that is ambiguous between routes) are answered with 400, those with a transfer
+/// coding other than `chunked` with 501; they do not reach the service, see [`Error::is_refused`].
 ///
 /// ```
 /// use std::net::SocketAddr;
@@ -91,7 +91,8 @@ impl<C> IngressLayer<C> {
     }
 
     /// Says where the client's address is among a request's extensions. Without an address the backend
-    /// gets no `X-Forwarded-For`. The default looks for a [`ConnectionInfo`]; with `axum::serve` it would
+    /// gets no `X-Forwarded-For` and no `X-Real-IP`. `X-Forwarded-Proto` is `https` only where a
+    /// [`ConnectionInfo`] says so. The default looks for a [`ConnectionInfo`]; with `axum::serve` it would
     /// be `|extensions| extensions.get::<axum::extract::ConnectInfo<SocketAddr>>().map(|info| info.0)`.
     #[must_use]
     pub fn client_addr(mut self, find: fn(&Extensions) -> Option<SocketAddr>) -> Self {
@@ -114,6 +115,9 @@ impl<C> Shared<C> {
     /// The route that takes the request, or `None` when the request is not for the table.
     pub(crate) fn matched(&self, parts: &Parts) -> Result<Option<Matched>, Error> {
         let host = match_route::host(parts)?;
+        if !headers::is_chunked_at_most(&parts.headers) {
+            return Err(Error::new(Kind::Coding));
+        }
         let Some(path) = match_route::path(parts)? else { return Ok(None) };
         let backend = self
             .reader
@@ -124,9 +128,10 @@ impl<C> Shared<C> {
         }
     }
 
-    pub(crate) fn connection(&self, extensions: &Extensions) -> Option<ConnectionInfo> {
-        let tls = extensions.get::<ConnectionInfo>().is_some_and(|info| info.tls);
-        (self.client_addr)(extensions).map(|client| ConnectionInfo::new(client).with_tls(tls))
+    /// The client's address, if it is known, and whether it is known that the connection is encrypted.
+    pub(crate) fn connection(&self, extensions: &Extensions) -> (Option<IpAddr>, bool) {
+        let client = (self.client_addr)(extensions).map(|client| client.ip());
+        (client, extensions.get::<ConnectionInfo>().is_some_and(|info| info.tls))
     }
 }
 

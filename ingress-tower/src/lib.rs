@@ -12,14 +12,22 @@
 //! # What happens to a request
 //!
 //! 1. Host and path are taken from it and normalised; what cannot be taken for what it says is answered
-//!    with 400 (rulings R4 and R5 of `ingress_core`).
+//!    with 400 (rulings R4 and R5 of `ingress_core`), a transfer coding other than `chunked` with 501. HTTP/1
+//!    connections are closed then.
 //! 2. The table is asked. No route: the inner service, or 404.
 //! 3. Fields that are about the connection go, the gateway's own (`X-Forwarded-For`, `-Proto`, `-Host`,
 //!    `X-Real-IP`) replace whatever the client claimed, and the normalised path is what is forwarded.
+//!    `X-Forwarded-For` and `X-Real-IP` need the client's address, from a [`ConnectionInfo`] or where
+//!    [`IngressLayer::client_addr`] finds it: without it they are absent. `X-Forwarded-Proto` is `http`
+//!    unless a [`ConnectionInfo`] says that the connection is encrypted.
 //! 4. An endpoint of the backend is chosen; none: 503. It is sent the request over HTTP/1.1. Where nothing
 //!    could be sent, the next endpoint is tried; none left: 502. An endpoint that fails: 502, and 504 if it
 //!    does not begin to answer in time. A body of the client's that breaks off: 400.
-//! 5. Bodies and trailers stream both ways, each frame when the other side asks for it.
+//! 5. Bodies stream both ways, each frame when the other side asks for it. Trailers of a response reach HTTP/2
+//!    clients, gRPC's among them, as they come. Over HTTP/1.1 hyper sends only trailers that the `Trailer`
+//!    field announced, and to a client only if its request said `TE: trailers`; others are dropped. That is
+//!    so for every request that [`HttpClient`] sends, also where the client's was HTTP/2 and announced
+//!    nothing: its trailers are not known before the head is sent.
 //!
 //! Answers of the data plane itself carry an [`Error`] in their extensions.
 //!
@@ -27,7 +35,9 @@
 //!
 //! - `client` (default): [`HttpClient`].
 //! - `server`: [`server`].
-//! - `tracing`: a warning for each answer of 500 and above that the data plane makes, debug for the rest.
+//! - `tracing`: a warning for answers of 500 and above that the data plane makes, debug for the rest. Of each
+//!   reason and backend the first is told at once, and then at most one a second, with how many were not
+//!   (`suppressed`).
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -38,6 +48,8 @@ mod connection;
 mod error;
 mod future;
 mod layer;
+#[cfg(feature = "tracing")]
+mod log;
 mod match_route;
 mod proxy;
 mod resource;

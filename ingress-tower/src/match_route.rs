@@ -2,6 +2,7 @@
 
 use http::header::HOST;
 use http::request::Parts;
+use http::uri::Scheme;
 use http::{HeaderValue, Method, Version};
 use ingress_core::{RequestHost, RequestPath};
 
@@ -16,12 +17,19 @@ pub(crate) fn host(parts: &Parts) -> Result<RequestHost, Error> {
     }
     let mut fields = parts.headers.get_all(HOST).iter();
     let field = fields.next();
-    if fields.next().is_some() || (field.is_none() && parts.version == Version::HTTP_11) {
+    let authority = parts.uri.authority();
+    let needed = match parts.version {
+        Version::HTTP_09 | Version::HTTP_10 => false,
+        Version::HTTP_11 => true,
+        // Of HTTP/2 on, either will do (RFC 9113 section 8.3.1).
+        _ => authority.is_none(),
+    };
+    if fields.next().is_some() || (needed && field.is_none()) {
         return Err(Error::new(Kind::BadHost));
     }
     // It is checked even where it does not count (RFC 9112 section 3.2).
     let field = field.map(parse_field).transpose()?;
-    match parts.uri.authority() {
+    match authority {
         Some(authority) => Ok(RequestHost::parse(authority.as_str())?),
         None => Ok(field.unwrap_or(RequestHost::ABSENT)),
     }
@@ -35,12 +43,20 @@ fn parse_field(field: &HeaderValue) -> Result<RequestHost, Error> {
 /// The request's path, normalised; `None` for `OPTIONS *`, which asks about the server and not about a
 /// resource (RFC 9110 section 9.3.7), so that no route takes it.
 pub(crate) fn path(parts: &Parts) -> Result<Option<RequestPath<'_>>, Error> {
+    if let Some(scheme) = parts.uri.scheme().filter(|scheme| !is_http(scheme)) {
+        return Err(Error::with_source(Kind::BadPath, format!("scheme {scheme}")));
+    }
     match parts.uri.path() {
         // The authority form is for CONNECT alone (RFC 9112 section 3.2.3).
         "" if parts.uri.scheme().is_none() => Err(Error::new(Kind::BadPath)),
         "*" if parts.method == Method::OPTIONS => Ok(None),
         path => Ok(Some(RequestPath::parse(path)?)),
     }
+}
+
+/// Whether a resource of this scheme can be served here at all.
+fn is_http(scheme: &Scheme) -> bool {
+    *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS
 }
 
 /// The host as the client wrote it, to be told to the backend.
@@ -67,11 +83,14 @@ mod tests {
 
     #[test]
     fn the_authority_wins_and_a_host_is_needed_once() {
-        let table: [(&str, Version, &[&str], Option<&str>); 11] = [
+        let table: [(&str, Version, &[&str], Option<&str>); 14] = [
             ("/", Version::HTTP_11, &["a.example:80"], Some("a.example")),
             ("http://b.example/", Version::HTTP_11, &["a.example"], Some("b.example")),
             ("https://b.example/", Version::HTTP_2, &[], Some("b.example")),
             ("https://b.example/", Version::HTTP_2, &["a.example"], Some("b.example")),
+            ("/", Version::HTTP_2, &["a.example"], Some("a.example")),
+            ("/", Version::HTTP_2, &[], None),
+            ("/", Version::HTTP_3, &[], None),
             ("http://b.example/", Version::HTTP_11, &[], None),
             ("http://b.example/", Version::HTTP_11, &["a b"], None),
             ("/", Version::HTTP_10, &[], Some("")),
@@ -87,6 +106,18 @@ mod tests {
         let mut connect = parts("/", Version::HTTP_11, &["a.example"]);
         connect.method = Method::CONNECT;
         assert_eq!(host(&connect).unwrap_err().status(), 405);
+    }
+
+    #[test]
+    fn only_the_schemes_of_http_are_served() {
+        for (target, served) in [
+            ("http://a.example/", true),
+            ("HTTPS://a.example/", true),
+            ("ftp://a.example/", false),
+            ("h2c://a.example/", false),
+        ] {
+            assert_eq!(path(&parts(target, Version::HTTP_11, &["a.example"])).is_ok(), served, "{target}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::error::Kind;
 use crate::future::ResponseFuture;
 use crate::layer::{IngressLayer, Matched, Shared};
 use crate::proxy::{forward, headers};
-use crate::respond::respond;
+use crate::respond::{refuse, respond};
 use crate::{Body, BoxError, Error, match_route};
 
 /// A service with the routing table in front, made by [`IngressLayer`].
@@ -100,13 +100,13 @@ where
         let matched = match self.shared.matched(&parts) {
             Ok(Some(matched)) => matched,
             Ok(None) => return ResponseFuture::inner(self.inner.clone(), Request::from_parts(parts, body)),
-            Err(error) => return ResponseFuture::ready(respond(error)),
+            Err(error) => return ResponseFuture::ready(refuse(error, parts.version)),
         };
         let host = match_route::host_field(&parts);
-        let connection = self.shared.connection(&parts.extensions);
+        let (client, tls) = self.shared.connection(&parts.extensions);
         let version = parts.version;
         let mut request = Request::from_parts(parts, Body::new(body));
-        headers::prepare_request(&mut request, host, connection);
+        headers::prepare_request(&mut request, host, client, tls);
         serve(&self.shared, matched, request, version)
     }
 }

@@ -198,6 +198,41 @@ async fn trailers_pass_both_ways() {
     assert_eq!((trailers.len(), &trailers["grpc-status"]), (1, &"0".parse().unwrap()));
 }
 
+/// Trailers that HTTP/1.1 cannot carry, since nobody announced or asked for them, are dropped, and the message
+/// is whole without them.
+#[tokio::test]
+async fn trailers_that_cannot_pass_do_not_keep_a_message_open() {
+    let upstream = Upstream::bind().await;
+    let gateway = Gateway::to(&[upstream.addr]).await;
+    let mut two = http2_client(gateway.addr).await;
+    let (send, receive) = mpsc::channel(2);
+    send.send(Frame::data(Bytes::from("abc"))).await.unwrap();
+    send.send(Frame::trailers(http::HeaderMap::from_iter([(
+        "x-sum".parse().unwrap(),
+        "1".parse().unwrap(),
+    )])))
+    .await
+    .unwrap();
+    drop(send);
+    let request = Request::post(format!("http://{HOST}/")).body(stream(receive)).unwrap();
+    let answer = tokio::spawn(two.send_request(request));
+    let mut endpoint = upstream.accept().await;
+    let seen = endpoint.message().await;
+    assert_eq!((seen.text(), seen.trailers.as_str()), ("abc", ""));
+    endpoint.send("HTTP/1.1 204 No Content\r\n\r\n").await;
+    within("the answer", answer).await.unwrap().unwrap();
+
+    let mut one = gateway.client().await;
+    for _ in 0..2 {
+        one.send("GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n").await;
+        endpoint.head().await;
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n";
+        endpoint.send(format!("{head}2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n")).await;
+        let seen = one.response().await;
+        assert_eq!((seen.text(), seen.trailers.as_str()), ("ok", ""));
+    }
+}
+
 #[tokio::test]
 async fn continue_is_said_once_somebody_will_read() {
     const HEAD: &str =

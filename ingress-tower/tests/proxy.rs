@@ -230,6 +230,7 @@ async fn requests_that_reach_nobody() {
         (400, "GET /a%zz HTTP/1.1\r\nHost: shop.example\r\n\r\n"),
         (400, "GET * HTTP/1.1\r\nHost: shop.example\r\n\r\n"),
         (400, "GET shop.example:80 HTTP/1.1\r\nHost: shop.example\r\n\r\n"),
+        (400, "GET ftp://shop.example/ HTTP/1.1\r\nHost: shop.example\r\n\r\n"),
         (404, "OPTIONS * HTTP/1.1\r\nHost: shop.example\r\n\r\n"),
         (404, "GET / HTTP/1.1\r\nHost: other.example\r\n\r\n"),
         (404, "GET / HTTP/1.0\r\n\r\n"),
@@ -238,6 +239,28 @@ async fn requests_that_reach_nobody() {
     ];
     let gateway = Gateway::to(&[]).await;
     for (status, request) in table {
-        assert_eq!(gateway.status(request).await, status, "{request:?}");
+        let mut client = gateway.client().await;
+        client.send(request).await;
+        let answer = client.response().await;
+        assert_eq!(answer.status(), status, "{request:?}");
+        // What follows a request that cannot be taken for what it says is not served.
+        let close = matches!(status, 400 | 405).then_some("close");
+        if request.contains("HTTP/1.1") {
+            assert_eq!(answer.field("connection").as_deref(), close, "{request:?}");
+        }
+        let allow = (status == 405).then_some("GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS");
+        assert_eq!(answer.field("allow").as_deref(), allow, "{request:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_ends_no_http2_connection() {
+    let gateway = Gateway::to(&[]).await;
+    let mut client = http2_client(gateway.addr).await;
+    for target in ["/a%zz", "/%00", "/../a"] {
+        let request = Request::get(format!("http://{HOST}{target}")).body(empty()).unwrap();
+        let answer = within("the answer", client.send_request(request)).await.unwrap();
+        assert_eq!(answer.status(), 400, "{target}");
+        assert!(!answer.headers().contains_key("connection"), "{target}");
     }
 }

@@ -173,6 +173,43 @@ async fn a_client_can_say_that_it_waited_long_enough() {
     assert_eq!(status(&endpoints, || std::io::Error::other("x")).await, 502);
 }
 
+/// What is known of a request's connection, and the `X-Forwarded-For`, `X-Real-IP` and `X-Forwarded-Proto` that
+/// a backend gets.
+#[tokio::test]
+async fn what_is_known_of_the_connection_is_told() {
+    let client = SocketAddr::from(([192, 0, 2, 7], 1));
+    let table = [
+        (None, [None, None, Some("http")]),
+        (Some(ConnectionInfo::new(client)), [Some("192.0.2.7"), Some("192.0.2.7"), Some("http")]),
+        (
+            Some(ConnectionInfo::new(client).with_tls(true)),
+            [Some("192.0.2.7"), Some("192.0.2.7"), Some("https")],
+        ),
+    ];
+    for (info, want) in table {
+        let seen = Arc::new(Mutex::new(None));
+        let slot = seen.clone();
+        let echo = tower::service_fn(move |request: Request<Body>| {
+            *slot.lock().unwrap() = Some(request.headers().clone());
+            async { Ok::<_, Infallible>(Response::new(Body::empty())) }
+        });
+        let registry = ResourceRegistry::new().with(backend(), echo);
+        let mut sent = request("/shop");
+        for name in ["x-forwarded-for", "x-real-ip", "x-forwarded-proto"] {
+            sent.headers_mut().insert(name, "evil".parse().unwrap());
+        }
+        if let Some(info) = info {
+            sent.extensions_mut().insert(info);
+        }
+        let layer = IngressLayer::new(shop(backend(), &[])).resources(registry);
+        assert_eq!(layer.into_service().oneshot(sent).await.unwrap().status(), 200);
+        let seen = seen.lock().unwrap().take().unwrap();
+        let found = ["x-forwarded-for", "x-real-ip", "x-forwarded-proto"]
+            .map(|name| seen.get(name).map(|value| value.to_str().unwrap()));
+        assert_eq!(found, want);
+    }
+}
+
 #[tokio::test]
 async fn services_of_this_process_answer_for_backends() {
     let bucket = BackendRef::resource("default", "example.com", "Bucket", "static");

@@ -44,7 +44,7 @@ struct Shard(Mutex<Idle>);
 
 #[derive(Debug, Default)]
 struct Idle {
-    by_endpoint: HashMap<Authority, Vec<Connection>>,
+    by_endpoint: HashMap<Authority, Vec<Connection>, foldhash::fast::RandomState>,
     swept: Option<Instant>,
 }
 

@@ -10,7 +10,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, Version};
 use http_body::Body as _;
 
-use crate::{Body, ConnectionInfo};
+use crate::Body;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY: HeaderName = HeaderName::from_static("proxy");
@@ -53,11 +53,12 @@ static FORWARDING: [HeaderName; 11] = [
 ];
 
 /// Makes a client's request one of the gateway's own: HTTP/1.1, with `host` as the Host, and with a length
-/// that says what the body says.
+/// that says what the body says. `client` and `tls` are what is known of the connection it came on.
 pub(crate) fn prepare_request(
     request: &mut Request<Body>,
     host: Option<HeaderValue>,
-    connection: Option<ConnectionInfo>,
+    client: Option<IpAddr>,
+    tls: bool,
 ) {
     let version = std::mem::replace(request.version_mut(), Version::HTTP_11);
     let trailers = accepts_trailers(request.headers());
@@ -76,15 +77,11 @@ pub(crate) fn prepare_request(
     if version == Version::HTTP_2 {
         join_cookies(headers);
     }
-    if let Some(connection) = connection {
-        let client = address(connection.client.ip());
+    if let Some(client) = client.map(address) {
         headers.insert(X_REAL_IP, client.clone());
         headers.insert(X_FORWARDED_FOR, client);
-        headers.insert(
-            X_FORWARDED_PROTO,
-            HeaderValue::from_static(if connection.tls { "https" } else { "http" }),
-        );
     }
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(if tls { "https" } else { "http" }));
     if let Some(host) = host {
         headers.insert(X_FORWARDED_HOST, host.clone());
         headers.insert(header::HOST, host);
@@ -112,6 +109,17 @@ pub(crate) fn clean_trailers(trailers: &mut HeaderMap) {
     remove_hop_by_hop(trailers);
     for name in [header::CONTENT_LENGTH, header::HOST, header::TRAILER] {
         trailers.remove(name);
+    }
+}
+
+/// Whether the message has no transfer coding but the one that is taken off and put on again here: another
+/// below the chunks would be lost (RFC 9112 section 6.1). `chunked` twice is no framing at all (section 7).
+pub(crate) fn is_chunked_at_most(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => false,
     }
 }
 
@@ -145,11 +153,12 @@ fn accepts_trailers(headers: &HeaderMap) -> bool {
     codings.any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
 }
 
-/// Removes the names of [`FORWARDING`] in the spelling of servers that take `_` for `-`.
+/// Removes the names that are the gateway's to say, and those that frame, in the spelling of servers that
+/// take `_` for `-`.
 fn remove_twins(headers: &mut HeaderMap) {
     let is_twin = |name: &&HeaderName| {
         name.as_str().contains('_')
-            && FORWARDING.iter().any(|own| {
+            && FORWARDING.iter().chain(&HOP_BY_HOP).chain([&header::CONTENT_LENGTH]).any(|own| {
                 let dashed = name.as_str().bytes().map(|byte| if byte == b'_' { b'-' } else { byte });
                 dashed.eq(own.as_str().bytes())
             })

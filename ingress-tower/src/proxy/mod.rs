@@ -33,10 +33,8 @@ pub(crate) async fn forward<C, B>(
     path: PathAndQuery,
 ) -> Result<Response<Body>, Error>
 where
-    C: Service<Request<Body>, Response = Response<B>>,
-    C::Error: Into<BoxError>,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
+    C: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>>,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     let ticket = tickets::next(backend.index());
     let mut tried: Vec<SocketAddr> = Vec::new();
@@ -44,33 +42,22 @@ where
     let endpoints = backend.endpoints();
     let mut next = endpoints.pick(ticket);
     while let Some(endpoint) = next {
+        let of_backend = |error: Error| error.of_backend(backend.reference(), Some(endpoint.address()));
         *request.uri_mut() = uri(endpoint.authority().clone(), path.clone());
         let error = match send(&mut client, request).await {
-            Ok(response) => {
-                return accept(response)
-                    .map_err(|e| e.of_backend(backend.reference(), Some(endpoint.address())));
-            }
+            Ok(response) => return accept(response).map_err(of_backend),
             Err(error) => error,
         };
-        let unsent = match error.downcast::<Unsent>() {
-            Ok(unsent) => unsent,
-            Err(error) => {
-                return Err(classify(error).of_backend(backend.reference(), Some(endpoint.address())));
-            }
-        };
+        let unsent = error.downcast::<Unsent>().map_err(|error| of_backend(classify(error)))?;
         let source;
         (request, source) = unsent.into_parts();
         let since = failure.map_or_else(Instant::now, |(since, _)| since);
-        let error = Error::with_source(Kind::Connect, source)
-            .of_backend(backend.reference(), Some(endpoint.address()));
+        failure = Some((since, of_backend(Error::with_source(Kind::Connect, source))));
         tried.push(endpoint.address());
         next = endpoints.pick_other(ticket, &tried).filter(|_| since.elapsed() < OTHER_ENDPOINTS_FOR);
-        failure = Some((since, error));
     }
-    Err(failure.map_or_else(
-        || Error::new(Kind::NoEndpoint).of_backend(backend.reference(), None),
-        |(_, error)| error,
-    ))
+    let nobody = || Error::new(Kind::NoEndpoint).of_backend(backend.reference(), None);
+    Err(failure.map_or_else(nobody, |(_, error)| error))
 }
 
 async fn send<C>(client: &mut C, request: Request<Body>) -> Result<C::Response, BoxError>
@@ -90,6 +77,9 @@ where
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         // Nobody asked: the Upgrade field was not forwarded.
         return Err(Error::new(Kind::Upstream));
+    }
+    if !headers::is_chunked_at_most(response.headers()) {
+        return Err(Error::with_source(Kind::Upstream, "a transfer coding other than chunked"));
     }
     headers::clean_response(&mut response);
     Ok(response.map(Body::new))

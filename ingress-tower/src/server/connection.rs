@@ -1,15 +1,20 @@
 //! One connection, from its first byte to its last.
 
-use std::pin::pin;
+use std::future::Future;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::header::{CONNECTION, HeaderValue};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
+use pin_project_lite::pin_project;
 use tokio::sync::watch;
 use tower::util::Oneshot;
 use tower_service::Service;
@@ -25,13 +30,55 @@ const MAX_STREAMS: u32 = 100;
 const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
 
+/// The two steps in which a server ends, for all of its connections.
+#[derive(Debug)]
+pub(super) struct Ending {
+    closing: Arc<AtomicBool>,
+    stop: watch::Sender<bool>,
+}
+
+/// What a connection sees of an [`Ending`].
+#[derive(Clone, Debug)]
+pub(super) struct Signals {
+    /// The first step: answers of HTTP/1 close their connections.
+    closing: Arc<AtomicBool>,
+    /// The second: the connection is to end soon.
+    stopped: watch::Receiver<bool>,
+}
+
+impl Ending {
+    pub(super) fn new() -> Self {
+        Self { closing: Arc::default(), stop: watch::Sender::new(false) }
+    }
+
+    pub(super) fn signals(&self) -> Signals {
+        Signals { closing: self.closing.clone(), stopped: self.stop.subscribe() }
+    }
+
+    pub(super) fn begin(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn stop(self) {
+        self.stop.send_replace(true);
+    }
+}
+
+impl Signals {
+    /// Waits for the second step. Asked again afterwards, it has come.
+    async fn stopped(&mut self) {
+        // An error means that the sender is gone, and that is the end, too.
+        let _ = self.stopped.wait_for(|&stopped| stopped).await;
+    }
+}
+
 /// Serves a connection to its end. Its errors are the peer's or the network's and concern nobody else.
 pub(super) async fn serve<S, B>(
     stream: Stream,
     info: ConnectionInfo,
     service: S,
     settings: Arc<Server>,
-    mut stopped: watch::Receiver<()>,
+    mut signals: Signals,
 ) where
     S: Service<Request<Incoming>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
         + Clone
@@ -39,46 +86,82 @@ pub(super) async fn serve<S, B>(
         + 'static,
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    let detected = tokio::select! {
-        biased;
-        detected = tokio::time::timeout(settings.header_timeout, ServerIo::detect(stream)) => detected,
-        _ = stopped.changed() => return,
-    };
-    let Ok(Ok((io, protocol))) = detected else { return };
-    let service = PerConnection { service, info };
+    let Some((io, protocol)) = detect(stream, &settings, &mut signals).await else { return };
     let ended = match protocol {
         Protocol::Http1 => {
-            let mut builder = http1::Builder::new();
-            builder
-                .timer(HeadTimer::new(io.activity(), settings.header_timeout, settings.idle_timeout))
-                .header_read_timeout(settings.idle_timeout)
-                .max_header_size(settings.max_head_size);
-            run(builder.serve_connection(io, service), stopped).await
+            let service = PerConnection { service, info, flag: Flag::Closing(signals.closing.clone()) };
+            run(http1_builder(&io, &settings).serve_connection(io, service), signals).await
         }
         Protocol::Http2 => {
-            let mut builder = http2::Builder::new(TokioExecutor::new());
-            builder
-                .timer(TokioTimer::new())
-                .keep_alive_interval(PING_INTERVAL)
-                .keep_alive_timeout(settings.idle_timeout)
-                .max_concurrent_streams(MAX_STREAMS)
-                .initial_stream_window_size(STREAM_WINDOW)
-                .initial_connection_window_size(CONNECTION_WINDOW)
-                .max_header_list_size(u32::try_from(settings.max_head_size).unwrap_or(u32::MAX));
-            run(builder.serve_connection(io, service), stopped).await
+            let asked = Arc::<AtomicBool>::default();
+            let service = PerConnection { service, info, flag: Flag::Asked(asked.clone()) };
+            let connection = http2_builder(&settings).serve_connection(io, service);
+            tokio::select! {
+                biased;
+                ended = run(connection, signals) => ended,
+                () = silence(&asked, settings.idle_timeout) => return,
+            }
         }
     };
     log(info, ended);
 }
 
+/// Waits for the first bytes, as long as it may.
+async fn detect(
+    stream: Stream,
+    settings: &Server,
+    signals: &mut Signals,
+) -> Option<(ServerIo<Stream>, Protocol)> {
+    tokio::select! {
+        biased;
+        detected = tokio::time::timeout(settings.header_timeout, ServerIo::detect(stream)) => detected.ok()?.ok(),
+        () = async {
+            signals.stopped().await;
+            // The client of a connection made just before may be about to say something.
+            tokio::time::sleep(settings.lingers() / 2).await;
+        } => None,
+    }
+}
+
+fn http1_builder(io: &ServerIo<Stream>, settings: &Server) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(HeadTimer::new(io.activity(), settings.header_timeout, settings.idle_timeout))
+        .header_read_timeout(settings.idle_timeout)
+        .max_header_size(settings.max_head_size);
+    builder
+}
+
+fn http2_builder(settings: &Server) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(settings.idle_timeout)
+        .max_concurrent_streams(MAX_STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(u32::try_from(settings.max_head_size).unwrap_or(u32::MAX));
+    builder
+}
+
+/// Done when a client has said that it speaks HTTP/2 and has asked for nothing: hyper's pings only tell whether
+/// it is there.
+async fn silence(asked: &AtomicBool, limit: Duration) {
+    tokio::time::sleep(limit).await;
+    if asked.load(Ordering::Relaxed) {
+        std::future::pending().await
+    }
+}
+
 /// Runs a connection to its end, which is to be soon once the server has stopped.
-async fn run<C: GracefulConnection>(connection: C, mut stopped: watch::Receiver<()>) -> Result<(), C::Error> {
+async fn run<C: GracefulConnection>(connection: C, mut signals: Signals) -> Result<(), C::Error> {
     let mut connection = pin!(connection);
     tokio::select! {
         // The connection comes first, so that a request that is already here counts as open.
         biased;
         ended = &mut connection => return ended,
-        _ = stopped.changed() => connection.as_mut().graceful_shutdown(),
+        () = signals.stopped() => connection.as_mut().graceful_shutdown(),
     }
     connection.await
 }
@@ -94,22 +177,68 @@ fn log(info: ConnectionInfo, ended: hyper::Result<()>) {
 #[cfg(not(feature = "tracing"))]
 fn log(_: ConnectionInfo, _: hyper::Result<()>) {}
 
-/// Tells the service of which connection a request is.
+/// Tells the service of which connection a request is, and the client when the connection is to end.
 struct PerConnection<S> {
     service: S,
     info: ConnectionInfo,
+    flag: Flag,
 }
 
-impl<S> hyper::service::Service<Request<Incoming>> for PerConnection<S>
+/// What connection and requests tell each other.
+enum Flag {
+    /// To the requests of HTTP/1: answers close the connection.
+    Closing(Arc<AtomicBool>),
+    /// From those of HTTP/2: there was one.
+    Asked(Arc<AtomicBool>),
+}
+
+impl<S, B> hyper::service::Service<Request<Incoming>> for PerConnection<S>
 where
-    S: Service<Request<Incoming>> + Clone,
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = Oneshot<S, Request<Incoming>>;
+    type Future = Answer<Oneshot<S, Request<Incoming>>>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         request.extensions_mut().insert(self.info);
-        Oneshot::new(self.service.clone(), request)
+        let closing = match &self.flag {
+            Flag::Closing(closing) => Some(closing.clone()),
+            Flag::Asked(asked) => {
+                asked.store(true, Ordering::Relaxed);
+                None
+            }
+        };
+        Answer { future: Oneshot::new(self.service.clone(), request), closing }
+    }
+}
+
+pin_project! {
+    /// An answer to come, which closes its connection if the server ends by then.
+    struct Answer<F> {
+        #[pin]
+        future: F,
+        closing: Option<Arc<AtomicBool>>,
+    }
+}
+
+impl<F, B, E> Future for Answer<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let mut answer = ready!(this.future.poll(cx));
+        let closing = this.closing.as_ref().is_some_and(|closing| closing.load(Ordering::Relaxed));
+        match &mut answer {
+            // After 101 the field belongs to the new protocol.
+            Ok(response) if closing && response.status() != StatusCode::SWITCHING_PROTOCOLS => {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            _ => {}
+        }
+        Poll::Ready(answer)
     }
 }

@@ -4,13 +4,12 @@
 //! deadline counts the time between requests, too. Here the first bytes have a deadline, the head of a
 //! request has one from its first byte on, and an idle connection has another.
 
+mod accept;
 mod connection;
 mod io;
 mod timer;
 
 use std::future::Future;
-use std::io::ErrorKind;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,14 +17,13 @@ use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::{BoxError, ConnectionInfo};
-
-/// How long the loop rests when no connection can be accepted for want of descriptors or memory.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+use accept::Acceptor;
+use connection::Ending;
 
 /// Settings of the accept loop. HTTP/1.1 and HTTP/2 (with prior knowledge) are served on one port.
 #[derive(Clone, Debug)]
@@ -33,6 +31,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct Server {
     header_timeout: Duration,
     idle_timeout: Duration,
+    linger: Duration,
     drain_limit: Duration,
     max_head_size: usize,
 }
@@ -52,6 +51,7 @@ impl Default for Server {
         Self {
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
+            linger: Duration::from_secs(1),
             drain_limit: Duration::from_secs(30),
             max_head_size: 64 * 1024,
         }
@@ -71,15 +71,25 @@ impl Server {
         self
     }
 
-    /// How long an HTTP/1.1 connection may wait for its next request; for HTTP/2, how long a silent peer may
-    /// leave a ping unanswered. Default: 75 seconds, longer than the 60 after which common load balancers
-    /// close their side.
+    /// How long an HTTP/1.1 connection may wait for its next request; for HTTP/2, how long for its first, and
+    /// how long a silent peer may leave a ping unanswered. Default: 75 seconds, longer than the 60 after which
+    /// common load balancers close their side.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
         self
     }
 
-    /// How long open requests may take to finish once the server is told to stop. Default: 30 seconds.
+    /// For how long the server goes on accepting and answering once it is told to stop, while each HTTP/1.1
+    /// answer closes its connection: a client that sends its next request in that instant gets an answer, and
+    /// one that is busy takes its requests elsewhere. At most half of the drain limit, so that what is open
+    /// then can still finish. Default: 1 second; zero stops at once.
+    pub fn linger(mut self, time: Duration) -> Self {
+        self.linger = time;
+        self
+    }
+
+    /// How long the end may take once the server is told to stop, from then on and with the time that it
+    /// lingers: requests that are open at the limit are cut. Default: 30 seconds.
     pub fn drain_limit(mut self, limit: Duration) -> Self {
         self.drain_limit = limit;
         self
@@ -91,9 +101,10 @@ impl Server {
         self
     }
 
-    /// Serves connections of `listener` until `shutdown` is done, then lets open requests finish: no new
-    /// connection is accepted, HTTP/1.1 answers close, HTTP/2 peers are sent GOAWAY. What is still open at
-    /// the drain limit is cut.
+    /// Serves connections of `listener` until `shutdown` is done, and then ends in two steps. While it
+    /// [lingers](Self::linger) it goes on, but HTTP/1.1 answers close their connections. Then no new connection
+    /// is accepted, idle ones are closed, HTTP/2 peers are sent GOAWAY, and open requests finish. What is still
+    /// open at the drain limit is cut.
     ///
     /// Every connection is a task of the present tokio runtime; one that panics takes no other with it.
     pub async fn serve<S, B>(
@@ -109,60 +120,40 @@ impl Server {
             + 'static,
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
+        let ending = Ending::new();
         let settings = Arc::new(self.clone());
-        let (stop, stopped) = watch::channel(());
-        let mut connections = JoinSet::new();
-        let mut shutdown = pin!(shutdown);
-        loop {
-            let accepted = tokio::select! {
-                biased;
-                () = &mut shutdown => break,
-                Some(_) = connections.join_next() => continue,
-                accepted = listener.accept() => accepted,
-            };
-            match accepted {
-                Ok((stream, client)) => {
-                    // Small answers must not wait for an acknowledgement of the one before.
-                    let _ = stream.set_nodelay(true);
-                    let info = ConnectionInfo::new(client);
-                    let (service, settings) = (service.clone(), settings.clone());
-                    connections.spawn(connection::serve(stream, info, service, settings, stopped.clone()));
-                }
-                Err(error) if is_of_one_connection(&error) => {}
-                Err(error) => {
-                    accept_failed(&error);
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
+        let signals = ending.signals();
+        let mut acceptor = Acceptor::new(listener, move |stream: TcpStream, client| {
+            // Small answers must not wait for an acknowledgement of the one before.
+            let _ = stream.set_nodelay(true);
+            let info = ConnectionInfo::new(client);
+            connection::serve(stream, info, service.clone(), settings.clone(), signals.clone())
+        });
+        acceptor.until(shutdown).await;
+        let told = Instant::now();
+        let linger = self.lingers();
+        if !linger.is_zero() {
+            ending.begin();
+            acceptor.until(tokio::time::sleep(linger)).await;
         }
-        drop((listener, stop));
-        self.drain(connections).await
+        let connections = acceptor.close();
+        ending.stop();
+        drain(connections, self.drain_limit.saturating_sub(told.elapsed())).await
     }
 
-    async fn drain(&self, mut connections: JoinSet<()>) -> Drained {
-        let finished = async { while connections.join_next().await.is_some() {} };
-        let _ = tokio::time::timeout(self.drain_limit, finished).await;
-        let cut = connections.len();
-        connections.shutdown().await;
-        Drained { cut }
+    /// For how long it lingers: what the drain limit leaves of the time.
+    fn lingers(&self) -> Duration {
+        self.linger.min(self.drain_limit / 2)
     }
 }
 
-/// The client gave up while it waited to be accepted; the next one is not concerned.
-fn is_of_one_connection(error: &std::io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::ConnectionRefused
-    )
+async fn drain(mut connections: JoinSet<()>, limit: Duration) -> Drained {
+    let finished = async { while connections.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(limit, finished).await;
+    let cut = connections.len();
+    connections.shutdown().await;
+    Drained { cut }
 }
-
-#[cfg(feature = "tracing")]
-fn accept_failed(error: &std::io::Error) {
-    tracing::error!(%error, "no connection can be accepted");
-}
-
-#[cfg(not(feature = "tracing"))]
-fn accept_failed(_: &std::io::Error) {}
 
 /// What is served here and now; other transports can be added beside it.
 type Stream = TcpStream;

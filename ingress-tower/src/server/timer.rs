@@ -12,6 +12,9 @@ use super::io::Activity;
 
 /// hyper asks its timer for a sleep when it begins to wait for a request. That sleep lasts for the idle
 /// time, until a byte arrives; then it lasts for the header time.
+///
+/// The beginning of a head that came together with the request before it is in hyper's buffer by then, where
+/// nobody else sees it: it has the idle time, unless another byte follows.
 #[derive(Clone, Debug)]
 pub(super) struct HeadTimer {
     activity: Activity,

@@ -1,6 +1,7 @@
 //! One side of a connection, as bytes.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -134,6 +135,12 @@ impl Peer {
     pub async fn closed(&mut self) {
         let rest = self.rest().await;
         assert!(rest.is_empty(), "before the end came {:?}", String::from_utf8_lossy(&rest));
+    }
+
+    /// Asserts that nothing comes for some time, not even the end.
+    pub async fn silent_for(&mut self, time: Duration) {
+        let read = tokio::time::timeout(time, self.stream.read_buf(&mut self.buffer)).await;
+        assert!(read.is_err(), "{read:?}: {:?}", String::from_utf8_lossy(&self.buffer));
     }
 
     /// Whether nothing more has come, now that everything on the other side is done.
