@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 use ingress_kube::{Config, Upstream};
 
@@ -57,7 +58,7 @@ pub(crate) struct RunOptions {
     pub(crate) controller_class: String,
 
     /// Serve Ingresses that name no class, although there are IngressClasses and none is the default
-    #[arg(long, env = "INGRESS_WATCH_INGRESS_WITHOUT_CLASS")]
+    #[arg(long, env = "INGRESS_WATCH_INGRESS_WITHOUT_CLASS", value_parser = FalseyValueParser::new())]
     pub(crate) watch_ingress_without_class: bool,
 
     /// Where requests for a Service go: to its endpoints, or to its clusterIP
@@ -102,18 +103,21 @@ pub(crate) enum UpstreamArg {
 }
 
 impl RunOptions {
-    /// What the translation of objects needs to know.
+    /// What the translation of objects needs to know. An empty name, as templates of Deployments leave it, is
+    /// no name.
     pub(crate) fn config(&self) -> Config {
-        let config = Config::default()
-            .controller_class(&self.controller_class)
+        let mut config = Config::default()
             .watch_ingress_without_class(self.watch_ingress_without_class)
             .upstream(match self.upstream {
                 UpstreamArg::Endpoints => Upstream::Endpoints,
                 UpstreamArg::ClusterIp => Upstream::ClusterIp,
             });
-        match &self.ingress_class {
+        if !self.controller_class.is_empty() {
+            config = config.controller_class(&self.controller_class);
+        }
+        match self.ingress_class.as_deref() {
+            None | Some("") => config,
             Some(name) => config.ingress_class(name),
-            None => config,
         }
     }
 }

@@ -68,8 +68,11 @@ fn start_echo_services() -> Result<(), Failure> {
             listener.set_nonblocking(true)?;
             Ok(listener)
         };
-        let failed =
-            |error: std::io::Error| Failure::System(format!("the demo's {service} needs {address}: {error}"));
+        let failed = |error: std::io::Error| {
+            Failure::System(format!(
+                "the demo's {service} needs {address}: {error}; stop what listens there, perhaps another demo"
+            ))
+        };
         listeners.push((service, address, bind().map_err(failed)?));
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

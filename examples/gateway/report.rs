@@ -17,42 +17,58 @@ pub(crate) struct Reporter {
 impl Reporter {
     /// Logs a published table in one line, and before it the findings that the table before did not have.
     pub(crate) fn report(&mut self, report: &Report) {
-        let findings: Vec<_> =
-            report.diagnostics.iter().map(|finding| (finding, finding.to_string())).collect();
-        for (finding, text) in &findings {
-            if !self.known.contains(text) {
-                log_finding(finding, text);
+        let mut known = HashSet::new();
+        for finding in report.diagnostics.iter() {
+            let text = finding.to_string();
+            if !self.known.contains(&text) {
+                log_finding(finding, &text);
             }
+            known.insert(text);
         }
-        self.known = findings.into_iter().map(|(_, text)| text).collect();
+        if let Some(text) = nothing_served(report) {
+            if !self.known.contains(text) {
+                tracing::warn!("{text}");
+            }
+            known.insert(text.into());
+        }
+        self.known = known;
         tracing::info!(
             generation = report.generation,
             changed = changes(&report.changed),
             objects = report.objects.total(),
-            not_ours = report.not_ours,
+            foreign = report.foreign,
             rules = report.rules,
             routes = report.routes,
             backends = report.backends,
             endpoints = report.endpoints,
             diagnostics = report.diagnostics.len(),
-            took = ?report.took,
+            took_ms = report.took.as_micros() as f64 / 1000.0,
             "table published"
         );
-        if report.routes == 0 && report.not_ours > 0 {
-            tracing::warn!(
-                not_ours = report.not_ours,
-                "no Ingress is served: all belong to the classes of other controllers; --controller-class names the \
-                 spec.controller to serve, --ingress-class the class"
-            );
-        }
     }
 }
 
+/// The log has the severity as its level and the code as a field, so the message begins behind them.
 fn log_finding(finding: &Diagnostic, text: &str) {
     let code = finding.code.as_str();
+    let message = text.split_once(": ").map_or(text, |(_, message)| message);
     match finding.severity {
-        Severity::Error => tracing::error!(code, "{text}"),
-        Severity::Warning => tracing::warn!(code, "{text}"),
+        Severity::Error => tracing::error!(code, "{message}"),
+        Severity::Warning => tracing::warn!(code, "{message}"),
+    }
+}
+
+/// Why a gateway without a fault answers 404 to everything.
+fn nothing_served(report: &Report) -> Option<&'static str> {
+    if report.objects.total() == 0 {
+        Some("the directory holds no manifest of an Ingress or a Service; read are *.yaml, *.yml and *.json")
+    } else if report.routes == 0 && report.foreign > 0 {
+        Some(
+            "no Ingress is served, and there are some of other controllers' classes; --controller-class names the \
+             spec.controller to serve, --ingress-class the class",
+        )
+    } else {
+        None
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 
 use ingress_core::{RouteTable, TableReader};
 use ingress_kube::IngressController;
-use ingress_kube::manifests::ManifestDir;
+use ingress_kube::manifests::{ManifestDir, WatchHandle};
 use ingress_tower::IngressService;
 use ingress_tower::server::Server;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -26,52 +26,68 @@ pub(crate) struct Started {
     pub(crate) table: TableReader,
 }
 
+/// The listeners, and where they really are.
+struct Listeners {
+    http: (TcpListener, SocketAddr),
+    admin: (TcpListener, SocketAddr),
+}
+
 /// Serves until a signal says stop. `started` is called once, when the first table is being served.
 pub(crate) fn run(options: &RunOptions, started: impl FnOnce(&Started)) -> Result<(), Failure> {
     let manifests = ManifestDir::open(&options.manifests).map_err(|error| Failure::Usage(chain(&error)))?;
-    let (http, http_addr) = bind("--http", options.listen.http)?;
-    let (admin_listener, admin_addr) = bind("--admin", options.listen.admin)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::System(format!("cannot start: {error}")))?;
-
-    runtime.block_on(async {
-        let mut signals = Signals::new()?;
-        let (reader, writer) = ingress_core::table(RouteTable::default());
-        let admin = Admin::new(reader.clone());
-        let mut serve_admin = tokio::spawn(admin.clone().serve(admin_listener));
-
-        let mut reporter = Reporter::default();
-        let controller = IngressController::new(options.config(), writer);
-        let load = move || manifests.watch(controller, move |report| reporter.report(report));
-        // Many files take a while; the admin listener answers meanwhile.
-        let watching = tokio::task::spawn_blocking(load).await;
-        let _watching = match watching {
-            Ok(watching) => watching.map_err(|error| Failure::System(chain(&error)))?,
-            Err(panicked) => {
-                return Err(Failure::System(format!("reading the manifests failed: {panicked}")));
-            }
-        };
-
-        let service = IngressService::new(reader.clone());
-        let server = Server::new().drain_limit(options.listen.shutdown_grace_period);
-        let workers = Workers::start(options.listen.workers(), &http, &service, &server)?;
-        drop(http);
-        admin.set_ready(true);
-        tracing::info!(http = %http_addr, admin = %admin_addr, workers = options.listen.workers(), "serving");
-        started(&Started { http: http_addr, admin: admin_addr, table: reader });
-
-        tokio::select! {
-            signal = signals.next() => tracing::info!(signal, "stopping"),
-            ended = &mut serve_admin => tracing::error!(?ended, "the admin listener failed; stopping"),
-        }
-        admin.set_ready(false);
-        stop(workers, &options.listen, &mut signals).await
-    })
+    let http = bind("--http", options.listen.http)?;
+    let admin = bind("--admin", options.listen.admin)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::System(format!("cannot start: {error}")))?;
+    runtime.block_on(serve(options, manifests, Listeners { http, admin }, started))
 }
 
-async fn stop(workers: Workers, options: &ListenOptions, signals: &mut Signals) -> Result<(), Failure> {
+async fn serve(
+    options: &RunOptions,
+    manifests: ManifestDir,
+    listeners: Listeners,
+    started: impl FnOnce(&Started),
+) -> Result<(), Failure> {
+    let mut signals = Signals::new()?;
+    let (reader, writer) = ingress_core::table(RouteTable::default());
+    let admin = Admin::new(reader.clone());
+    let (admin_listener, admin_addr) = listeners.admin;
+    let mut serve_admin = tokio::spawn(admin.clone().serve(admin_listener));
+    let _watching = load(manifests, IngressController::new(options.config(), writer)).await?;
+
+    let service = IngressService::new(reader.clone());
+    let server = Server::new().drain_limit(options.listen.shutdown_grace_period);
+    let (listener, http_addr) = listeners.http;
+    let workers = Workers::start(options.listen.workers(), &listener, &service, &server)?;
+    drop(listener);
+    admin.set_ready(true);
+    tracing::info!(http = %http_addr, admin = %admin_addr, workers = options.listen.workers(), "serving");
+    started(&Started { http: http_addr, admin: admin_addr, table: reader });
+
+    let ended = tokio::select! {
+        signal = signals.next() => {
+            tracing::info!(signal, "stopping");
+            Ok(())
+        }
+        ended = &mut serve_admin => Err(Failure::System(format!("the admin listener failed: {ended:?}"))),
+    };
+    admin.set_ready(false);
+    stop(workers, &options.listen, &mut signals).await;
+    ended
+}
+
+/// Reads and publishes everything, and follows it from then on. Many files take a while, in which the admin
+/// listener answers.
+async fn load(manifests: ManifestDir, controller: IngressController) -> Result<WatchHandle, Failure> {
+    let mut reporter = Reporter::default();
+    let watch = move || manifests.watch(controller, move |report| reporter.report(report));
+    match tokio::task::spawn_blocking(watch).await {
+        Ok(watching) => watching.map_err(|error| Failure::System(chain(&error))),
+        Err(panicked) => Err(Failure::System(format!("reading the manifests failed: {panicked}"))),
+    }
+}
+
+async fn stop(workers: Workers, options: &ListenOptions, signals: &mut Signals) {
     let grace = humantime::format_duration(options.shutdown_grace_period);
     let drained = tokio::task::spawn_blocking(|| workers.stop());
     tokio::select! {
@@ -85,7 +101,6 @@ async fn stop(workers: Workers, options: &ListenOptions, signals: &mut Signals) 
             std::process::exit(1);
         }
     }
-    Ok(())
 }
 
 fn bind(flag: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {

@@ -29,21 +29,17 @@ impl Workers {
         let (stop, stopped) = watch::channel(false);
         let start = |number: usize| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let (listener, service, server) = (listener.try_clone()?, service.clone(), server.clone());
-            let mut stopped = stopped.clone();
+            let listener = {
+                // A listener belongs to the runtime in which it is made.
+                let _entered = runtime.enter();
+                tokio::net::TcpListener::from_std(listener.try_clone()?)?
+            };
+            let (service, server, mut stopped) = (service.clone(), server.clone(), stopped.clone());
             let until = async move {
                 // An error means that the sender is gone, and that is the end, too.
                 let _ = stopped.wait_for(|stopped| *stopped).await;
             };
-            let serve = async move {
-                match tokio::net::TcpListener::from_std(listener) {
-                    Ok(listener) => server.serve(listener, service, until).await.cut,
-                    Err(error) => {
-                        tracing::error!(%error, "a worker cannot listen");
-                        0
-                    }
-                }
-            };
+            let serve = async move { server.serve(listener, service, until).await.cut };
             std::thread::Builder::new()
                 .name(format!("worker-{number}"))
                 .spawn(move || runtime.block_on(serve))
@@ -57,6 +53,13 @@ impl Workers {
     /// many connections were cut.
     pub(crate) fn stop(self) -> usize {
         self.stop.send_replace(true);
-        self.threads.into_iter().map(|thread| thread.join().unwrap_or(0)).sum()
+        let mut cut = 0;
+        for thread in self.threads {
+            match thread.join() {
+                Ok(connections) => cut += connections,
+                Err(_) => tracing::error!("a worker had panicked, and its connections with it"),
+            }
+        }
+        cut
     }
 }

@@ -50,6 +50,26 @@ fn what_cannot_start_says_why_in_one_line() {
 }
 
 #[test]
+fn a_gateway_that_serves_nothing_says_why() {
+    let directory = tempfile::tempdir().unwrap();
+    let gateway = Gateway::run(directory.path(), &[]);
+    let warned = |gateway: &Gateway, text: &str| {
+        gateway.seen.iter().any(|line| line["message"].as_str().is_some_and(|message| message.contains(text)))
+    };
+    assert!(warned(&gateway, "holds no manifest"), "{:#?}", gateway.seen);
+
+    let class = serde_json::json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "IngressClass",
+        "metadata": { "name": "other" }, "spec": { "controller": "example.com/other" },
+    });
+    let mut ingress = manifests::ingress("web", "web.example", "/", "web");
+    ingress["spec"]["ingressClassName"] = "other".into();
+    manifests::write(directory.path(), "other.yaml", &[class, ingress]);
+    let gateway = Gateway::run(directory.path(), &[]);
+    assert!(warned(&gateway, "--controller-class"), "{:#?}", gateway.seen);
+}
+
+#[test]
 fn help_is_complete() {
     let output = command(&["run", "--help"]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -78,6 +98,9 @@ fn flags_can_come_from_the_environment() {
     let mut command = command(&["run"]);
     command.env("INGRESS_MANIFESTS", directory.path()).env("INGRESS_HTTP", "127.0.0.1:0");
     command.env("INGRESS_ADMIN", "127.0.0.1:0").env("INGRESS_WORKERS", "1");
+    // Templates leave names empty; a switch can be any word for yes or no.
+    command.env("INGRESS_CLASS", "").env("INGRESS_CONTROLLER_CLASS", "");
+    command.env("INGRESS_WATCH_INGRESS_WITHOUT_CLASS", "1");
     let gateway = Gateway::start(command);
     assert_eq!(client::get(gateway.http, "web.example", "/").body, "web");
     assert_eq!(gateway.seen.last().unwrap()["workers"], 1);

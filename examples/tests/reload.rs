@@ -68,6 +68,45 @@ fn a_hundred_edits_under_load_lose_nothing() {
     assert!(served > 100, "{served}");
 }
 
+/// Clients that send each request when the one before is answered, while the gateway is told to stop: each
+/// request that was sent on an open connection is answered.
+#[test]
+fn a_stop_under_load_loses_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let objects = [
+        manifests::ingress("web", "web.example", "/", "web"),
+        manifests::service("default", "web"),
+        manifests::slice("default", "web", Some(services::start("web"))),
+    ];
+    manifests::write(directory.path(), "web.yaml", &objects);
+    let mut gateway = Gateway::run(directory.path(), &["--workers", "2", "--shutdown-grace-period", "15s"]);
+    let served = Arc::new(AtomicU64::new(0));
+    let clients: Vec<_> = (0..12)
+        .map(|_| {
+            let (address, served) = (gateway.http, served.clone());
+            std::thread::spawn(move || {
+                while let Ok(mut connection) = Connection::open(address) {
+                    // A connection that the kernel took just before the listener closed may be reset.
+                    let Ok(mut answer) = connection.get("web.example", "/") else { return };
+                    while !answer.head.contains("connection: close") {
+                        assert_eq!(answer.status, 200);
+                        served.fetch_add(1, Ordering::Relaxed);
+                        answer = connection.get("web.example", "/").unwrap();
+                    }
+                }
+            })
+        })
+        .collect();
+    while served.load(Ordering::Relaxed) < 200 {
+        std::thread::yield_now();
+    }
+    gateway.terminate();
+    for client in clients {
+        client.join().unwrap();
+    }
+    assert!(gateway.wait().success());
+}
+
 fn write_edited(directory: &Path, edit: usize) {
     let service = if edit.is_multiple_of(2) { "blue" } else { "green" };
     manifests::write(
