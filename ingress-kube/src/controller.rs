@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ingress_core::{Diagnostic, RouteTable, TableReader, TableWriter};
+use ingress_core::{Diagnostic, RouteTable, Source, TableReader, TableWriter};
 
 use crate::object::{Object, ObjectKey, Origin};
 use crate::store::{Change, Counts, Store};
@@ -32,8 +32,11 @@ pub struct Report {
     pub generation: u64,
     /// How many objects there are of each kind.
     pub objects: Counts,
-    /// How many Ingresses belong to other controllers, or are not served for want of a class.
-    pub not_ours: usize,
+    /// How many Ingresses belong to other controllers.
+    pub foreign: usize,
+    /// How many Ingresses nobody serves, because they name a class that does not exist, or none where one
+    /// is needed. Each has a finding.
+    pub unserved: usize,
     /// How many rules the objects have.
     pub rules: usize,
     /// How many of the rules became routes; the others are hidden by older ones.
@@ -115,8 +118,22 @@ impl IngressController {
     /// Makes a table from the present objects and publishes it. It cannot fail: what cannot be served is
     /// among the findings.
     pub fn publish(&mut self) -> Report {
+        self.publish_located(|_| None)
+    }
+
+    /// As [`IngressController::publish`], where `locate` may know the line of the field that a finding is
+    /// about.
+    pub(crate) fn publish_located(&mut self, mut locate: impl FnMut(&Source) -> Option<u32>) -> Report {
         let started = Instant::now();
         let mut translation = translate::run(&self.store, &self.config);
+        for mut finding in translation.findings {
+            if let Some(source) = &mut finding.source
+                && let Some(line) = locate(source)
+            {
+                Arc::make_mut(&mut source.object).line = Some(line);
+            }
+            translation.builder.diagnostic(finding);
+        }
         for finding in &self.findings {
             translation.builder.diagnostic(finding.clone());
         }
@@ -124,7 +141,8 @@ impl IngressController {
         let mut report = Report {
             generation: 0,
             objects: self.store.counts(),
-            not_ours: translation.not_ours,
+            foreign: translation.foreign,
+            unserved: translation.unserved,
             rules: translation.rules,
             routes: table.routes().len(),
             backends: table.backends().len(),

@@ -57,11 +57,15 @@ pub struct ObjectKey {
 
 /// Where in which file an object stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct Origin {
     /// The file, as it is to be shown.
     pub file: Arc<str>,
     /// The line of the object's first key, counted from 1.
     pub line: u32,
+    /// Which rules of an Ingress, by index, are not served because there are unknown fields in them. They
+    /// have a finding and no paths any more.
+    pub withheld_rules: Box<[usize]>,
 }
 
 // ===== impl Kind =====
@@ -115,6 +119,19 @@ impl Object {
     pub fn key(&self) -> ObjectKey {
         ObjectKey::new(self.kind(), self.metadata())
     }
+
+    /// Takes the paths of some rules away, so that they take nothing even where nobody knows why. The rules
+    /// stay, so that all others keep their index.
+    #[cfg(feature = "manifests")]
+    pub(crate) fn withhold_rules(&mut self, indices: &[usize]) {
+        let Self::Ingress(ingress) = self else { return };
+        let Some(rules) = ingress.spec.as_mut().and_then(|spec| spec.rules.as_mut()) else { return };
+        for &index in indices {
+            if let Some(rule) = rules.get_mut(index) {
+                rule.http = None;
+            }
+        }
+    }
 }
 
 impl From<Ingress> for Object {
@@ -141,7 +158,14 @@ impl From<EndpointSlice> for Object {
     }
 }
 
-// ===== impl ObjectKey =====
+// ===== impl Origin, ObjectKey =====
+
+impl Origin {
+    /// An object on a line of a file.
+    pub fn new(file: impl Into<Arc<str>>, line: u32) -> Self {
+        Self { file: file.into(), line, withheld_rules: Box::default() }
+    }
+}
 
 impl ObjectKey {
     pub(crate) fn new(kind: Kind, metadata: &ObjectMeta) -> Self {

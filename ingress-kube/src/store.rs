@@ -66,6 +66,8 @@ pub(crate) struct Stored<T> {
     pub(crate) source: Arc<ObjectRef>,
     pub(crate) namespace: Arc<str>,
     pub(crate) name: Arc<str>,
+    /// See [`Origin::withheld_rules`].
+    pub(crate) withheld_rules: Box<[usize]>,
 }
 
 // ===== impl Store =====
@@ -183,27 +185,27 @@ impl<T> Objects<T> {
 impl<T: Prune> Objects<T> {
     fn apply(&mut self, key: &ObjectKey, mut object: T, origin: Option<&Origin>) -> Change {
         object.prune();
-        let source = object_ref(key, object.metadata(), origin);
-        let objects = self.namespaces.entry(key.namespace.clone()).or_default();
-        if let Some(stored) = objects.get_mut(&key.name) {
-            let change = match (stored.object == object, *stored.source == source) {
-                (true, true) => return Change::Unchanged,
-                (true, false) => Change::Moved,
-                (false, _) => Change::Changed,
-            };
-            stored.object = object;
-            stored.source = Arc::new(source);
-            return change;
-        }
         let stored = Stored {
+            source: Arc::new(object_ref(key, object.metadata(), origin)),
             object,
-            source: Arc::new(source),
             namespace: key.namespace.clone(),
             name: key.name.clone(),
+            withheld_rules: origin.map(|origin| origin.withheld_rules.clone()).unwrap_or_default(),
         };
-        objects.insert(key.name.clone(), stored);
-        self.len += 1;
-        Change::Added
+        let objects = self.namespaces.entry(key.namespace.clone()).or_default();
+        let Some(before) = objects.get_mut(&key.name) else {
+            objects.insert(key.name.clone(), stored);
+            self.len += 1;
+            return Change::Added;
+        };
+        let same = before.object == stored.object && before.withheld_rules == stored.withheld_rules;
+        let change = match (same, before.source == stored.source) {
+            (true, true) => return Change::Unchanged,
+            (true, false) => Change::Moved,
+            (false, _) => Change::Changed,
+        };
+        *before = stored;
+        change
     }
 }
 

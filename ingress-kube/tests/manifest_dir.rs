@@ -195,6 +195,62 @@ fn a_broken_file_keeps_what_it_held() {
     assert_eq!(texts(&report), [""; 0]);
 }
 
+/// A misspelt field must neither widen what an object takes nor bring back what it was before.
+#[test]
+fn an_unknown_field_brings_no_older_version_back() {
+    let both = format!("{}---\n{SERVICE}", ingress("a"));
+    let followed = follow(&[("a.yaml", &both)]);
+    assert!(followed.serves("a.example"));
+
+    write(&followed.path("a.yaml"), &both.replace("- host:", "- hosts:"));
+    let report = followed.until("a finding", |report| !report.diagnostics.is_empty());
+    assert_eq!((report.changed, report.routes), (vec!["Ingress default/a changed".to_owned()], 0));
+    assert!(!followed.serves("a.example") && !followed.serves("other.example"));
+
+    // It may be meant for another controller; what else is wrong in the file changes nothing about that.
+    write(&followed.path("a.yaml"), &both);
+    followed.until("no finding", |report| report.diagnostics.is_empty());
+    let foreign = both.replace("spec:\n  rules:", "spec:\n  ingressClassname: nginx\n  rules:");
+    write(&followed.path("a.yaml"), &foreign.replace("port: 80", "port: eighty"));
+    let report = followed.until_changed("Ingress default/a removed");
+    assert_eq!((report.objects.total(), report.diagnostics.len()), (1, 2), "{:?}", texts(&report));
+    assert!(!followed.serves("a.example"));
+
+    // What is gone from a file that has an unknown field is gone.
+    write(&followed.path("a.yaml"), &ingress("a").replace("spec:", "spec:\n  foo: bar"));
+    let report = followed.until_changed("Service default/web removed");
+    assert!(followed.serves("a.example"), "{:?}", texts(&report));
+}
+
+/// A finding of a long Ingress is worth little with the line of its first key alone.
+#[test]
+fn findings_name_the_line_of_their_field() {
+    let faulty = ingress("a").replace("pathType: Prefix", "pathType: Prefx");
+    let list = format!(
+        "apiVersion: v1\nkind: List\nitems:\n- {}",
+        faulty.replace("name: a", "name: b").trim_end().replace('\n', "\n  ")
+    );
+    let flow = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: f}\nspec:\n  rules: [{host: f.example, http: {paths: [{path: f, pathType: Exact, backend: {}}]}}]\n";
+    let followed = follow(&[
+        ("a.yaml", &format!("# first\n---\n{SERVICE}---\n{faulty}")),
+        ("b.yaml", &list),
+        ("f.yaml", flow),
+    ]);
+    let lines = |report: &Report| {
+        let line = |text: String| text.split(": ").nth(1).unwrap().rsplit('/').next().unwrap().to_owned();
+        texts(report).into_iter().map(line).collect::<Vec<_>>()
+    };
+    let report = followed.reports.try_recv().unwrap();
+    assert_eq!(lines(&report), ["a.yaml:22", "b.yaml:14", "f.yaml:5", "f.yaml:5"], "{:?}", texts(&report));
+    // The lines are those of the present text.
+    write(&followed.path("a.yaml"), &format!("{SERVICE}---\n{}", faulty.replace("spec:", "\n# x\nspec:")));
+    let report = followed.until("the edit", |report| report.generation > 1);
+    assert_eq!(lines(&report), ["a.yaml:22", "b.yaml:14", "f.yaml:5", "f.yaml:5"], "{:?}", texts(&report));
+    write(&followed.path("a.yaml"), &format!("{SERVICE}---\n{}", faulty.replace("Prefx", "Prefixx")));
+    let report = followed.until("the edit", |report| report.generation > 2);
+    assert_eq!(lines(&report), ["a.yaml:20", "b.yaml:14", "f.yaml:5", "f.yaml:5"], "{:?}", texts(&report));
+}
+
 #[test]
 fn a_volume_mount_swaps_all_files_at_once() {
     let parent = tempfile::tempdir().unwrap();
@@ -293,6 +349,7 @@ fn what_leads_in_circles_or_never_ends_is_no_trap() {
     let found = texts(&report).join("\n");
     assert!(found.contains("zero.yaml: the file cannot be read: it is no regular file"), "{found}");
     assert!(found.contains("nothing.yaml: the file cannot be read"), "{found}");
+    assert!(!found.contains("what it held before"), "{found}");
 }
 
 #[test]

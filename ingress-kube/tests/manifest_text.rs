@@ -28,7 +28,7 @@ fn every_document_stands_alone_and_knows_its_line() {
         "shop.yaml",
         &["Service shop/a shop.yaml:3", "Service default/c shop.yaml:21"],
         &["error[ING002]: shop.yaml:19: Service default/b spec.ports[1].port: \
-           a whole number is expected here; write digits only"],
+           a whole number is expected here; write digits only, without quotes"],
     );
 }
 
@@ -83,7 +83,15 @@ fn faults_name_line_object_field_and_fix() {
         (
             "apiVersion: networking.k8s.io/v1\nkind: Ingres\nmetadata:\n  name: web\n".into(),
             "error[ING002]: x.yaml:1: Ingres default/web kind: there is no kind \"Ingres\"; \
-             write kind: Ingress or kind: IngressClass",
+             write kind: Ingress",
+        ),
+        (
+            "apiVersion: v1\nkind: Servce\nmetadata:\n  name: web\n".into(),
+            "error[ING002]: x.yaml:1: Servce default/web kind: there is no kind \"Servce\"; write kind: Service",
+        ),
+        (
+            "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlices\nmetadata:\n  name: web\n".into(),
+            "error[ING002]: x.yaml:1: EndpointSlices default/web kind: there is no kind \"EndpointSlices\"; write kind: EndpointSlice",
         ),
         (
             "apiVersion: v1\nkind: service\nmetadata:\n  name: web\n".into(),
@@ -112,6 +120,166 @@ fn faults_name_line_object_field_and_fix() {
     ];
     for (text, want) in cases {
         check(&text, "x.yaml", &[], &[want]);
+    }
+}
+
+/// The findings of an Ingress with this spec (from line 6), and how many of its rules have paths; nothing
+/// when it is not served.
+fn unknown(spec: &str) -> (Vec<String>, Option<usize>) {
+    let text =
+        format!("apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: web\nspec:\n{spec}");
+    let (manifests, diagnostics) = parse_manifests(&text, "x.yaml");
+    let diagnostics = diagnostics.iter().map(|diagnostic| {
+        let text = diagnostic.to_string();
+        text.strip_prefix("error[ING002]: x.yaml:").unwrap().replace("Ingress default/web ", "")
+    });
+    let served = manifests.into_iter().next().map(|manifest| match manifest.object {
+        ingress_kube::Object::Ingress(ingress) => {
+            let rules = ingress.spec.unwrap().rules.unwrap_or_default();
+            rules.iter().filter(|rule| rule.http.is_some()).count()
+        }
+        _ => unreachable!(),
+    });
+    (diagnostics.collect(), served)
+}
+
+/// A misspelt `host` would make a rule that takes every host.
+#[test]
+fn unknown_fields_cost_what_they_may_have_narrowed() {
+    let path = "        - path: /\n          pathType: Prefix\n          backend:\n            service: {name: web, port: {number: 80}}\n";
+    let rules = format!("  rules:\n    - host: a.example\n      http:\n        paths:\n{path}");
+    let second = |rule: &str| format!("{rules}    - {rule}\n      http:\n        paths:\n{path}");
+    let cases = [
+        (second("host: b.example"), vec![], Some(2)),
+        (
+            second("hosts: b.example"),
+            vec!["14: spec.rules[1].hosts: unknown field hosts, so its rule is not served; write host"],
+            Some(1),
+        ),
+        (
+            second("Host: b.example\n      htp: {}"),
+            vec![
+                "14: spec.rules[1].Host: unknown field Host, so its rule is not served; write host",
+                "15: spec.rules[1].htp: unknown field htp, so its rule is not served; write http",
+            ],
+            Some(1),
+        ),
+        (
+            rules.replace("{name: web, port: {number: 80}}", "{name: web, port: {numbr: 80}}"),
+            vec![
+                "13: spec.rules[0].http.paths[0].backend.service.port.numbr: \
+                 unknown field numbr, so its rule is not served; write number",
+            ],
+            Some(0),
+        ),
+        (
+            rules.replace(
+                "service: {name: web, port: {number: 80}}",
+                "serviceName: web\n            servicePort: 80",
+            ),
+            vec![
+                "13: spec.rules[0].http.paths[0].backend.serviceName: \
+                 unknown field serviceName, so its rule is not served; write service.name",
+                "14: spec.rules[0].http.paths[0].backend.servicePort: unknown field servicePort, \
+                 so its rule is not served; write service.port.number or service.port.name",
+            ],
+            Some(0),
+        ),
+        (
+            format!("  backend: {{}}\n{rules}"),
+            vec!["6: spec.backend: unknown field backend, which has no effect; write defaultBackend"],
+            Some(1),
+        ),
+        (
+            format!("{rules}  timeout: 3s\n"),
+            vec![
+                "14: spec.timeout: unknown field timeout, which has no effect; \
+                 leave it out; the fields here are defaultBackend, ingressClassName, rules, tls",
+            ],
+            Some(1),
+        ),
+        (
+            format!("{rules}  ingressClassname: nginx\n"),
+            vec![
+                "14: spec.ingressClassname: unknown field ingressClassname, so the object is not served; write ingressClassName",
+            ],
+            None,
+        ),
+        (
+            format!("{rules}  class: nginx\n"),
+            vec![
+                "14: spec.class: unknown field class, so the object is not served; \
+                 leave it out; the fields here are defaultBackend, ingressClassName, rules, tls",
+            ],
+            None,
+        ),
+        (
+            format!("{rules}ingressClassName: nginx\n"),
+            vec![
+                "14: ingressClassName: unknown field ingressClassName, so the object is not served; \
+                 leave it out; the fields here are apiVersion, kind, metadata, spec, status",
+            ],
+            None,
+        ),
+        (format!("{rules}status:\n  foo: bar\n"), vec![], Some(1)),
+    ];
+    for (spec, findings, served) in cases {
+        assert_eq!(unknown(&spec), (findings.into_iter().map(str::to_owned).collect(), served), "{spec}");
+    }
+}
+
+#[test]
+fn unknown_fields_of_other_kinds_and_styles() {
+    let service = format!("{SERVICE}a\n  whatever: x\nspec:\n  ports:\n  - port: 80\n    protocl: UDP\n");
+    check(
+        &service,
+        "x.yaml",
+        &["Service default/a x.yaml:1"],
+        &["error[ING002]: x.yaml:9: Service default/a spec.ports[0].protocl: \
+           unknown field protocl, which has no effect; write protocol"],
+    );
+    let slice = "{\"apiVersion\": \"discovery.k8s.io/v1\", \"kind\": \"EndpointSlice\", \"metadata\": {\"name\": \"a\"},\n\
+                 \"addressType\": \"IPv4\", \"endpoints\": [{\"addresses\": [], \"condition\": {\"a\": 1}}]}";
+    check(
+        slice,
+        "x.json",
+        &["EndpointSlice default/a x.json:1"],
+        &["error[ING002]: x.json:1: EndpointSlice default/a endpoints[0].condition: \
+           unknown field condition, which has no effect; write conditions"],
+    );
+    // Neither a merge key nor an alias is a field, and the item of a List that has one is read all the same.
+    let merged = "kind: List\napiVersion: v1\nx: &x {port: 80}\nitems:\n- apiVersion: v1\n  kind: Service\n  metadata: {name: a}\n  spec:\n    ports:\n    - {<<: *x, nme: b}\n";
+    check(
+        merged,
+        "x.yaml",
+        &["Service default/a x.yaml:5"],
+        &["error[ING002]: x.yaml:5: Service default/a spec.ports[0].nme: \
+           unknown field nme, which has no effect; write name"],
+    );
+    let list = "apiVersion: networking.k8s.io/v1\nkind: IngressClassList\nitems:\n- metadata: {name: a}\n  spec:\n    Controller: x\n";
+    check(
+        list,
+        "x.yaml",
+        &["IngressClass a x.yaml:4"],
+        &["error[ING002]: x.yaml:6: IngressClass a spec.Controller: \
+           unknown field Controller, which has no effect; write controller"],
+    );
+}
+
+/// Of a fault's text, since a program's own notation helps nobody.
+#[test]
+fn numbers_are_written_as_numbers() {
+    for (port, ok) in [("80", true), ("\"80\"", false), ("'80'", false), ("eighty", false), ("80.5", false)] {
+        let yaml = format!("{SERVICE}a\nspec:\n  ports:\n  - port: {port}\n");
+        let (objects, diagnostics) = read(&yaml, "x.yaml");
+        let want = "error[ING002]: x.yaml:7: Service default/a spec.ports[0].port: \
+                    a whole number is expected here; write digits only, without quotes";
+        assert_eq!((objects.len(), diagnostics), if ok { (1, vec![]) } else { (0, vec![want.to_owned()]) });
+        let json = format!(
+            "{{\"apiVersion\": \"v1\", \"kind\": \"Service\", \"metadata\": {{\"name\": \"a\"}},\n\"spec\": {{\"ports\": [{{\"port\": {}}}]}}}}",
+            port.replace('\'', "\"").replace("eighty", "\"eighty\"")
+        );
+        assert_eq!(read(&json, "x.json").0.len(), usize::from(ok), "{json} {:?}", read(&json, "x.json").1);
     }
 }
 
@@ -153,8 +321,8 @@ fn json_is_read_as_json() {
         text,
         "x.json",
         &["Service default/a x.json:3"],
-        &["error[ING002]: x.json:5: Service default/b: invalid type: string \"80\", expected i32; \
-           see `kubectl explain` for what the field holds"],
+        &["error[ING002]: x.json:5: Service default/b: a whole number is expected here; \
+           write digits only, without quotes"],
     );
     check("", "x.json", &[], &[]);
     check(
@@ -162,8 +330,49 @@ fn json_is_read_as_json() {
         "x.json",
         &[],
         &["error[ING001]: x.json:1: EOF while parsing an object; \
-           look at this line and the one before: indentation by spaces, quotes, brackets"],
+           look at this line and the one before: commas, quotes, brackets"],
     );
+}
+
+/// As `kubectl get -o json | jq -c '.items[]'` writes it.
+#[test]
+fn json_values_may_follow_each_other() {
+    let service = |name| {
+        format!("{{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{{\"name\":\"{name}\"}}}}\n")
+    };
+    check(
+        &format!("{}{}\n{}", service("a"), service("b"), service("c")),
+        "x.json",
+        &["Service default/a x.json:1", "Service default/b x.json:2", "Service default/c x.json:4"],
+        &[],
+    );
+    check(
+        &format!("{}{}\n{{\"kind\":]\n{}", service("a"), service("b"), service("c")),
+        "x.json",
+        &["Service default/a x.json:1", "Service default/b x.json:2"],
+        &["error[ING001]: x.json:4: expected value; \
+           look at this line and the one before: commas, quotes, brackets"],
+    );
+}
+
+#[test]
+fn limits_are_named_in_plain_words() {
+    let deep = "[".repeat(1000) + &"]".repeat(1000);
+    let json = format!(
+        "{{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{{\"name\":\"a\",\"managedFields\":[{{\"fieldsV1\":{deep}}}]}}}}"
+    );
+    check(
+        &json,
+        "x.json",
+        &[],
+        &["error[ING002]: x.json:1: Service default/a: the values are nested too deeply to be read; \
+           no object of Kubernetes nests as deeply"],
+    );
+    let many = format!("kind: List\napiVersion: v1\nitems:\n{}", "- a: [b, c, d, e]\n".repeat(300_000));
+    let (_, diagnostics) = read(&many, "x.yaml");
+    assert_eq!(diagnostics.len(), 1);
+    let want = "the document is too large to be read; write its objects as documents of their own, with --- between them";
+    assert!(diagnostics[0].ends_with(want), "{diagnostics:?}");
 }
 
 #[test]
@@ -176,6 +385,8 @@ fn what_is_not_ours_is_silent() {
         "apiVersion: apps/v1\nkind: Deployment\nspec: [broken\n",
         "apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata:\n  name: a\n",
         "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n",
+        "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: a\n",
+        "apiVersion: v1\nkind: Endpoints\nmetadata:\n  name: a\n",
         "apiVersion: v1\nkind: ConfigMap\ndata:\n  a: |\n    kind: Ingress\n",
         "null",
     ] {

@@ -120,6 +120,48 @@ fn which_ingresses_are_served() {
     }
 }
 
+/// Ingresses of other controllers are no reason to worry; those that nobody serves are one.
+#[test]
+fn foreign_and_unserved_ingresses_are_counted_apart() {
+    let spec = |class: &str| format!("{{defaultBackend: {TO_WEB}, ingressClassName: {class}}}");
+    let text = ingress("a", &spec("theirs"))
+        + &ingress("b", &spec("theirs"))
+        + &ingress("c", &spec("nowhere"))
+        + &ingress("d", &spec("ours"))
+        + &class("theirs", "example.com/other", None)
+        + &class("ours", ingress_kube::DEFAULT_CONTROLLER, None);
+    let (_, writer) = ingress_core::table(ingress_core::RouteTable::default());
+    let mut controller = ingress_kube::IngressController::new(Config::default(), writer);
+    for manifest in ingress_kube::manifests::parse_manifests(&text, "x.yaml").0 {
+        controller.apply(manifest.object, Some(manifest.origin));
+    }
+    let report = controller.publish();
+    assert_eq!((report.foreign, report.unserved, report.routes), (2, 1, 1));
+}
+
+/// A rule with an unknown field is no rule without paths, and gives its Ingress no wider default backend.
+#[test]
+fn a_withheld_rule_says_nothing_more() {
+    let spec = format!(
+        "{{defaultBackend: {TO_WEB}, rules: [{{hosts: a.b, http: {{paths: [{{path: /, pathType: Prefix, backend: {TO_WEB}}}]}}}}, {{host: c.d}}]}}"
+    );
+    let (manifests, diagnostics) =
+        ingress_kube::manifests::parse_manifests(&(ingress("web", &spec) + &web()), "x.yaml");
+    assert_eq!(diagnostics.len(), 1, "{diagnostics:?}");
+    let mut store = ingress_kube::Store::default();
+    for manifest in manifests {
+        store.apply(manifest.object, Some(manifest.origin));
+    }
+    let (table, _) = ingress_kube::translate(&store, &Config::default()).build();
+    assert_eq!(
+        findings(&table),
+        [
+            "warning[ING019]: x.yaml:2: Ingress default/web spec.rules[1]: host \"c.d\" has no paths and takes the default backend only; write http.paths, for example a Prefix / with a backend"
+        ]
+    );
+    assert!(routes(&table).iter().all(|route| route.contains("default")), "{:?}", routes(&table));
+}
+
 #[test]
 fn class_findings_name_the_fix() {
     let spec = format!("{{defaultBackend: {TO_WEB}, ingressClassName: nginx}}");
@@ -259,6 +301,31 @@ fn findings_of_ingresses() {
             "error[ING004]: Ingress default/web spec.rules[0].http.paths[0].path: the path holds an escaped slash ('%2F'): \"/a%2Fb\"; pathType ImplementationSpecific takes it as it is",
         ),
         (
+            rule(""),
+            "warning[ING019]: Ingress default/web spec.rules[0]: a rule without a host has no paths and there is no default backend, so the rule takes nothing; write http.paths, for example a Prefix / with a backend",
+        ),
+        (
+            path("path: '/a?b=c', pathType: Exact"),
+            "error[ING004]: Ingress default/web spec.rules[0].http.paths[0].path: no request's path has the character ? or #: \"/a?b=c\"; write /a, since the query takes no part; or write the character as %3F or %23",
+        ),
+        (
+            path("path: '/a#b', pathType: Prefix"),
+            "error[ING004]: Ingress default/web spec.rules[0].http.paths[0].path: no request's path has the character ? or #: \"/a#b\"; write /a, since the query takes no part; or write the character as %3F or %23",
+        ),
+        (
+            path("path: '/x/(.*)', pathType: Exact"),
+            "warning[ING015]: Ingress default/web spec.rules[0].http.paths[0].path: the path \"/x/(.*)\" looks like a pattern but is compared literally; write the plain path; patterns are not supported",
+        ),
+        (
+            path("path: '/foo*', pathType: Prefix"),
+            "warning[ING015]: Ingress default/web spec.rules[0].http.paths[0].path: the path \"/foo*\" looks like a pattern but is compared literally; write the plain path; patterns are not supported",
+        ),
+        (
+            slice("s", "web", "addressType: IPv4").replace("service-name: web", "service-nam: web")
+                + &rule(&format!("http: {{paths: [{{path: /c++, pathType: Prefix, backend: {TO_WEB}}}]}}")),
+            "warning[ING016]: EndpointSlice default/s metadata.labels: without the label kubernetes.io/service-name the EndpointSlice has no effect; write kubernetes.io/service-name: NAME, with the name of its Service",
+        ),
+        (
             path("path: '/a(.*)', pathType: ImplementationSpecific"),
             "warning[ING015]: Ingress default/web spec.rules[0].http.paths[0].path: the path \"/a(.*)\" looks like a pattern but is compared literally, as a Prefix; write the plain path; patterns are not supported",
         ),
@@ -337,6 +404,14 @@ fn findings_of_backends() {
         (
             "{service: {name: faraway, port: {number: 80}}}",
             "07]: Ingress default/web spec.rules[0].http.paths[0].backend.service.name: Service default/faraway does not exist; a Service of that name is in namespace shop, but a backend is in the Ingress's own namespace",
+        ),
+        (
+            "{service: {name: web, port: {name: HTTP}}}",
+            "08]: Ingress default/web spec.rules[0].http.paths[0].backend.service.port.name: Service web has no port \"HTTP\"; write http",
+        ),
+        (
+            "{service: {name: web, port: {name: '80'}}}",
+            "08]: Ingress default/web spec.rules[0].http.paths[0].backend.service.port.name: Service web has no port \"80\"; write number: 80 instead of a name",
         ),
         (
             "{service: {name: out, port: {number: 80}}}",

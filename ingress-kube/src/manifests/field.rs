@@ -1,4 +1,11 @@
-//! From a line of a document to the field on it.
+//! From a line of a document to the field on it, and back.
+
+use std::collections::HashMap;
+
+/// How deep and long field paths are looked at; ours are a third of it. A text within a value may look like
+/// fields of any depth.
+const MAX_DEPTH: usize = 32;
+const MAX_PATH_LEN: usize = 512;
 
 /// One step of a field path.
 enum Step<'t> {
@@ -46,6 +53,65 @@ pub(super) fn field_at(text: &str, line: u32) -> String {
     write_path(steps.iter().rev())
 }
 
+/// On which line (counted from 1) which field of a block-style document begins.
+#[derive(Debug)]
+pub(super) struct FieldLines(HashMap<Box<str>, u32>);
+
+impl FieldLines {
+    pub(super) fn new<'t>(lines: impl Iterator<Item = &'t str>) -> Self {
+        let mut fields = HashMap::new();
+        let mut path = String::new();
+        let mut open: Vec<Open> = Vec::new();
+        for (number, line) in (1..).zip(lines) {
+            for token in tokens(line) {
+                let (Token::Key(column, _) | Token::Dash(column)) = token;
+                let dash = matches!(token, Token::Dash(_));
+                let mut index = 0;
+                // The list's own key may stand in the same column as its dashes.
+                let ends = |open: &mut Open| {
+                    open.column > column || open.column == column && !(dash && open.index.is_none())
+                };
+                while let Some(ended) = open.pop_if(ends) {
+                    path.truncate(ended.before);
+                    index = ended.index.filter(|_| ended.column == column).map_or(0, |last| last + 1);
+                }
+                if open.len() >= MAX_DEPTH {
+                    break;
+                }
+                open.push(Open { column, index: dash.then_some(index), before: path.len() });
+                match token {
+                    Token::Key(_, key) => push_key(&mut path, key),
+                    Token::Dash(_) => path += &format!("[{index}]"),
+                }
+                if path.len() <= MAX_PATH_LEN {
+                    fields.entry((&*path).into()).or_insert(number);
+                }
+            }
+        }
+        Self(fields)
+    }
+
+    /// The line of a field; where it has none of its own, that of what it stands in.
+    pub(super) fn line_of(&self, field: &str) -> Option<u32> {
+        let mut field = field;
+        loop {
+            if let Some(line) = self.0.get(field) {
+                return Some(*line);
+            }
+            field = &field[..field.rfind(['.', '['])?];
+        }
+    }
+}
+
+/// A key or a list that the lines below may belong to.
+struct Open {
+    column: usize,
+    /// Of the list's last item.
+    index: Option<usize>,
+    /// How long the path before it is.
+    before: usize,
+}
+
 fn tokens(line: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
     let mut rest = line.trim_start_matches(' ');
@@ -72,14 +138,19 @@ fn write_path<'t>(steps: impl Iterator<Item = &'t Step<'t>>) -> String {
     for step in steps {
         match step {
             Step::Item(index) => path += &format!("[{index}]"),
-            Step::Key(key) if key.contains(['.', '/']) => path += &format!("[{key}]"),
-            Step::Key(key) => {
-                if !path.is_empty() {
-                    path.push('.');
-                }
-                path += key;
-            }
+            Step::Key(key) => push_key(&mut path, key),
         }
     }
     path
+}
+
+fn push_key(path: &mut String, key: &str) {
+    if key.contains(['.', '/']) {
+        *path += &format!("[{key}]");
+        return;
+    }
+    if !path.is_empty() {
+        path.push('.');
+    }
+    *path += key;
 }

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use ingress_core::{Code, Diagnostic, ObjectRef, Source};
 
-use super::parse::{Manifest, parse_manifests};
+use super::locate::Located;
+use super::parse::{Manifest, Parsed, parse};
+use super::root::Root;
 use super::scan::{Content, Scan, Stamp};
 use crate::{IngressController, ObjectKey, Origin};
 
@@ -33,6 +35,8 @@ struct File {
     diagnostics: Vec<Diagnostic>,
     /// Its present text takes objects away, and is yet to be believed.
     doubtful: bool,
+    /// The lines of the fields that findings are about, by the line of the object.
+    lines: HashMap<(u32, Box<str>), Option<u32>>,
 }
 
 #[derive(Debug)]
@@ -48,7 +52,7 @@ type Version = u64;
 #[derive(Debug)]
 pub(super) enum Look {
     Gone,
-    Text { stamp: Stamp, manifests: Vec<Manifest>, diagnostics: Vec<Diagnostic> },
+    Text(Stamp, Parsed),
     Unreadable(Diagnostic),
 }
 
@@ -56,37 +60,37 @@ impl Look {
     /// What tells this text from another one; nothing where there is no text.
     pub(super) fn stamp(&self) -> Option<Stamp> {
         match self {
-            Self::Text { stamp, .. } => Some(*stamp),
+            Self::Text(stamp, _) => Some(*stamp),
             Self::Gone | Self::Unreadable(_) => None,
         }
     }
 
-    pub(super) fn at(path: &Path) -> Self {
+    pub(super) fn at(path: &Path, root: &Root) -> Self {
         match super::scan::read(path) {
             Content::Gone => Self::Gone,
-            Content::Unreadable(why) => Self::Unreadable(unreadable(path, why)),
-            Content::Text(stamp, text) => {
-                let (manifests, diagnostics) = parse_manifests(&text, &path.to_string_lossy());
-                Self::Text { stamp, manifests, diagnostics }
-            }
+            Content::Unreadable(why) => Self::Unreadable(unreadable(&root.shown(path), why, true)),
+            Content::Text(stamp, text) => Self::Text(stamp, parse(&text, &root.shown(path))),
         }
     }
 }
 
 impl Files {
     /// Sets what cannot be read at all; the objects below are kept.
-    pub(super) fn set_fault(&mut self, root: &Path, why: String) {
-        self.faults = vec![directory_fault(root, why)];
+    pub(super) fn set_fault(&mut self, root: &Root, why: String) {
+        self.faults = vec![self.directory_fault(root, root.absolute(), why)];
     }
 
     /// Takes over which directories below cannot be read.
-    pub(super) fn set_faults(&mut self, scan: &Scan) {
-        self.faults = scan
-            .faults
-            .iter()
-            .map(|(path, error)| directory_fault(path, format!("the directory cannot be read: {error}")))
-            .collect();
+    pub(super) fn set_faults(&mut self, scan: &Scan, root: &Root) {
+        let why = |error| format!("the directory cannot be read: {error}");
+        let faults = scan.faults.iter().map(|(path, error)| self.directory_fault(root, path, why(error)));
+        self.faults = faults.collect();
         self.unreadable = scan.faults.iter().map(|(path, _)| path.clone()).collect();
+    }
+
+    fn directory_fault(&self, root: &Root, path: &Path, why: String) -> Diagnostic {
+        let holds = self.files.iter().any(|(file, held)| file.starts_with(path) && held.holds_any());
+        unreadable(&root.shown(path), why, holds)
     }
 
     /// The files that are not as they were when they were last read, and those that are gone.
@@ -107,9 +111,9 @@ impl Files {
         let held = || file.objects.iter().chain(&file.kept);
         match look {
             Look::Gone | Look::Unreadable(_) => held().next().is_some(),
-            Look::Text { diagnostics, .. } if !diagnostics.is_empty() => held().next().is_some(),
-            Look::Text { manifests, .. } => {
-                held().any(|held| !manifests.iter().any(|manifest| held.is(manifest)))
+            Look::Text(_, parsed) if !parsed.diagnostics.is_empty() => held().next().is_some(),
+            Look::Text(_, parsed) => {
+                held().any(|held| !parsed.manifests.iter().any(|manifest| held.is(manifest)))
             }
         }
     }
@@ -130,22 +134,51 @@ impl Files {
             Look::Gone => {
                 self.files.remove(path);
             }
-            Look::Unreadable(diagnostic) => {
+            Look::Unreadable(mut diagnostic) => {
                 let file = self.files.entry(path.into()).or_default();
                 let objects = std::mem::take(&mut file.objects);
                 file.kept.extend(objects);
+                if !file.holds_any() {
+                    diagnostic.help = "".into();
+                }
                 file.diagnostics = vec![diagnostic];
                 file.stamp = None;
                 file.doubtful = false;
             }
-            Look::Text { stamp, manifests, diagnostics } => {
-                self.next_version += u64::try_from(manifests.len()).unwrap_or_default();
-                let file = self.files.entry(path.into()).or_default();
-                let objects =
-                    (version..).zip(manifests).map(|(version, manifest)| Held::new(version, manifest));
-                file.replace(stamp, objects.collect(), diagnostics);
+            Look::Text(stamp, parsed) => {
+                self.next_version += u64::try_from(parsed.manifests.len()).unwrap_or_default();
+                self.files.entry(path.into()).or_default().replace(version, stamp, parsed);
             }
         }
+    }
+
+    /// The line of the field that a finding of translation is about. `texts` are the files that were read
+    /// for other findings of the same table.
+    pub(super) fn line(
+        &mut self,
+        source: &Source,
+        root: &Root,
+        texts: &mut HashMap<PathBuf, Option<Located>>,
+    ) -> Option<u32> {
+        let object = &*source.object;
+        let (shown, line) = (object.file.as_deref()?, object.line?);
+        let path = root.path(shown)?;
+        let file = self.files.get_mut(&path)?;
+        if shown.ends_with(".json") || source.field.is_empty() || !file.holds_now(object, line) {
+            return None;
+        }
+        let key = (line, source.field.clone());
+        if let Some(found) = file.lines.get(&key) {
+            return *found;
+        }
+        let stamp = file.stamp;
+        let read = |path: &PathBuf| match super::scan::read(path) {
+            Content::Text(now, text) if Some(now) == stamp => Some(Located::new(text)),
+            _ => None,
+        };
+        let found = texts.entry(path).or_insert_with_key(read).as_mut()?.line_of(line, &source.field);
+        file.lines.insert(key, found);
+        found
     }
 
     /// Hands what changed to the controller, and all findings.
@@ -183,22 +216,28 @@ impl Files {
 }
 
 impl File {
-    fn replace(&mut self, stamp: Stamp, objects: Vec<Held>, diagnostics: Vec<Diagnostic>) {
-        let before = std::mem::replace(&mut self.objects, objects);
-        if diagnostics.is_empty() {
-            self.kept.clear();
-        } else {
-            self.kept.extend(before);
-            let objects = &self.objects;
-            self.kept.retain(|kept| !objects.iter().any(|held| held.key == kept.key));
-        }
-        *self = Self {
-            stamp: Some(stamp),
-            objects: std::mem::take(&mut self.objects),
-            kept: std::mem::take(&mut self.kept),
-            diagnostics,
-            doubtful: false,
-        };
+    fn replace(&mut self, version: Version, stamp: Stamp, parsed: Parsed) {
+        let Parsed { manifests, diagnostics, faulty, withheld } = parsed;
+        let objects = (version..).zip(manifests).map(|(version, manifest)| Held::new(version, manifest));
+        let objects: Vec<_> = objects.collect();
+        let mut kept = std::mem::take(&mut self.kept);
+        kept.append(&mut self.objects);
+        // Of what the new text says it is not to be known what it said before.
+        kept.retain(|kept| {
+            faulty && !objects.iter().any(|held| held.key == kept.key) && !withheld.contains(&kept.key)
+        });
+        *self = Self { stamp: Some(stamp), objects, kept, diagnostics, ..Self::default() };
+    }
+
+    /// Whether its present text has the object on this line.
+    fn holds_now(&self, object: &ObjectRef, line: u32) -> bool {
+        let found = self.objects.binary_search_by_key(&line, |held| held.manifest.origin.line);
+        let Some(held) = found.ok().and_then(|at| self.objects.get(at)) else { return false };
+        !self.doubtful && *held.key.name == *object.name && held.key.kind.as_str() == &*object.kind
+    }
+
+    fn holds_any(&self) -> bool {
+        !self.objects.is_empty() || !self.kept.is_empty()
     }
 
     fn outdated(&self) -> impl Iterator<Item = &Held> {
@@ -218,7 +257,7 @@ impl Held {
 }
 
 fn duplicate(held: &Held, first: &Held) -> Diagnostic {
-    let Origin { file, line } = &held.manifest.origin;
+    let Origin { file, line, .. } = &held.manifest.origin;
     let object = ObjectRef {
         kind: held.key.kind.as_str().into(),
         namespace: (&*held.key.namespace).into(),
@@ -233,14 +272,9 @@ fn duplicate(held: &Held, first: &Held) -> Diagnostic {
     Diagnostic::new(Code::DuplicateObject, Source::new(object.into(), ""), message, help)
 }
 
-fn unreadable(path: &Path, why: String) -> Diagnostic {
-    let object = ObjectRef { file: Some(path.to_string_lossy().into()), ..ObjectRef::default() };
-    let help = "what it held before is served on";
-    Diagnostic::new(Code::UnreadableFile, Source::new(object.into(), ""), why, help)
-}
-
-fn directory_fault(path: &Path, why: String) -> Diagnostic {
-    let object = ObjectRef { file: Some(path.to_string_lossy().into()), ..ObjectRef::default() };
-    let help = "what it held before is served on until it can be read again";
+/// The fault of a file or directory under the name that is to be shown.
+fn unreadable(shown: &str, why: String, holds_any: bool) -> Diagnostic {
+    let object = ObjectRef { file: Some(shown.into()), ..ObjectRef::default() };
+    let help = if holds_any { "what it held before is served on until it can be read again" } else { "" };
     Diagnostic::new(Code::UnreadableFile, Source::new(object.into(), ""), why, help)
 }

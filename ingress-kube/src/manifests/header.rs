@@ -2,6 +2,7 @@
 
 use super::fault::Fault;
 use crate::Kind;
+use crate::translate::hints;
 
 /// The part of an object that says what it is.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -78,7 +79,12 @@ impl Header {
     fn unknown_kind(&self, kind: &str) -> Result<Option<Kind>, Fault> {
         let networking = self.api_version.as_deref() == Some("networking.k8s.io/v1");
         let foreign = ["NetworkPolicy", "IPAddress", "ServiceCIDR"].contains(&kind) || kind.ends_with("List");
-        let help = match KINDS.iter().find(|known| known.as_str().eq_ignore_ascii_case(kind)) {
+        let of_version = |known: &&Kind| self.api_version.as_deref() == Some(api_version(**known));
+        let similar = hints::similar(kind, KINDS.iter().filter(of_version).map(|known| known.as_str()));
+        let meant = |known: &&Kind| {
+            known.as_str().eq_ignore_ascii_case(kind) || similar == Some(known.as_str()) && !foreign
+        };
+        let help = match KINDS.iter().find(meant) {
             Some(known) => format!("write kind: {known}"),
             None if networking && !foreign => "write kind: Ingress or kind: IngressClass".into(),
             None => return Ok(None),

@@ -1,18 +1,20 @@
 //! Text to objects.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use ingress_core::{Code, Diagnostic, ObjectRef, Source};
 use k8s_openapi::serde_json;
-use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
-use serde_saphyr::{DuplicateKeyPolicy, Location, Options, Spanned};
+use serde_saphyr::Spanned;
 
+use super::document::{Document, Syntax, before, documents, item_text, json_values, line_breaks, options};
 use super::fault::Fault;
 use super::field::field_at;
 use super::header::{Header, guess_header};
-use crate::{Kind, Object, Origin};
+use super::strict::Unknown;
+use super::unknown::Cost;
+use crate::object::DEFAULT_NAMESPACE;
+use crate::{Kind, Object, ObjectKey, Origin};
 
 /// One object of a file, and where it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,44 +28,41 @@ pub struct Manifest {
 /// Reads all objects in the text of one file, and says what is wrong with the others. `file` is the name
 /// to be shown; a text that is called `*.json` is read as JSON, any other as YAML.
 ///
-/// A fault costs its document (or item of a List) only.
+/// A fault costs its document (or item of a List) only. A field that objects of the kind do not have is a
+/// fault, too: below `spec.rules` it costs that rule of an Ingress, and directly in `spec` the Ingress if it
+/// may have been meant to say who serves it; otherwise the object counts without the field.
 pub fn parse_manifests(text: &str, file: &str) -> (Vec<Manifest>, Vec<Diagnostic>) {
-    let mut parser = Parser { file: file.into(), manifests: Vec::new(), diagnostics: Vec::new() };
+    let parsed = parse(text, file);
+    (parsed.manifests, parsed.diagnostics)
+}
+
+/// What a text holds.
+#[derive(Debug, Default)]
+pub(super) struct Parsed {
+    pub(super) manifests: Vec<Manifest>,
+    pub(super) diagnostics: Vec<Diagnostic>,
+    /// There is a document that cannot be read as an object, so that it is not known what it was meant to
+    /// hold.
+    pub(super) faulty: bool,
+    /// The objects that were read but are not to be served.
+    pub(super) withheld: Vec<ObjectKey>,
+}
+
+pub(super) fn parse(text: &str, file: &str) -> Parsed {
+    let mut parser = Parser { file: file.into(), parsed: Parsed::default() };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if file.ends_with(".json") {
-        if !text.trim().is_empty() {
-            parser.document(&Document { text, line: 1, syntax: Syntax::Json, kind: None, item: false });
-        }
-    } else {
-        for (line, text) in documents(text) {
-            parser.document(&Document { text, line, syntax: Syntax::Yaml, kind: None, item: false });
-        }
+    let json = file.ends_with(".json");
+    let (syntax, documents) =
+        if json { (Syntax::Json, json_values(text)) } else { (Syntax::Yaml, documents(text)) };
+    for (line, text) in documents {
+        parser.document(&Document { text, line, syntax, kind: None, item: false });
     }
-    (parser.manifests, parser.diagnostics)
+    parser.parsed
 }
 
 struct Parser {
     file: Arc<str>,
-    manifests: Vec<Manifest>,
-    diagnostics: Vec<Diagnostic>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Syntax {
-    Yaml,
-    Json,
-}
-
-/// The text of one object or List.
-struct Document<'t> {
-    text: &'t str,
-    /// The line of the file on which the text begins, counted from 1.
-    line: u32,
-    syntax: Syntax,
-    /// What it is unless it says so itself: an item of an IngressList need not.
-    kind: Option<Kind>,
-    /// Whether it is an item of a List.
-    item: bool,
+    parsed: Parsed,
 }
 
 #[derive(serde::Deserialize)]
@@ -104,7 +103,7 @@ impl Parser {
             Err(fault) => Err(fault),
         };
         match object {
-            Ok(object) => self.object(document, &header, object),
+            Ok((object, unknown)) => self.object(document, &header, object, &unknown),
             Err(fault) => self.report(document, &header, fault),
         }
     }
@@ -122,9 +121,7 @@ impl Parser {
     fn json_list(&mut self, document: &Document<'_>, kind: Option<Kind>) -> Result<(), Fault> {
         let list: JsonList<'_> = serde_json::from_str(document.text)?;
         for item in list.items.into_iter().flatten() {
-            // Items are borrowed from the text, so where they begin says on which line.
-            let offset = (item.get().as_ptr() as usize).saturating_sub(document.text.as_ptr() as usize);
-            let line = document.line + line_breaks(document.text.get(..offset).unwrap_or_default());
+            let line = document.line + line_breaks(before(document.text, item.get()));
             self.document(&Document { text: item.get(), line, syntax: Syntax::Json, kind, item: true });
         }
         Ok(())
@@ -139,43 +136,78 @@ impl Parser {
             // anchors) the value does without.
             let text = item_text(document.text, item.defined).unwrap_or_default();
             let cut = self.item(&Document { text: &text, line, syntax: Syntax::Yaml, kind, item: true });
-            let sound = cut.diagnostics.is_empty() && !cut.manifests.is_empty();
-            if sound {
+            let Parsed { manifests, withheld, faulty, .. } = &cut.parsed;
+            let is_empty = manifests.is_empty() && withheld.is_empty();
+            if !faulty && !is_empty {
                 self.append(cut);
                 continue;
             }
             let text = item.value.to_string();
             let value = self.item(&Document { text: &text, line, syntax: Syntax::Json, kind, item: true });
-            self.append(if value.diagnostics.is_empty() || cut.diagnostics.is_empty() { value } else { cut });
+            self.append(if cut.parsed.faulty && value.parsed.faulty { cut } else { value });
         }
         Ok(())
     }
 
     fn item(&self, document: &Document<'_>) -> Self {
-        let mut parser = Self { file: self.file.clone(), manifests: Vec::new(), diagnostics: Vec::new() };
+        let mut parser = Self { file: self.file.clone(), parsed: Parsed::default() };
         parser.document(document);
         parser
     }
 
-    fn append(&mut self, mut other: Self) {
-        self.manifests.append(&mut other.manifests);
-        self.diagnostics.append(&mut other.diagnostics);
+    fn append(&mut self, other: Self) {
+        let (parsed, other) = (&mut self.parsed, other.parsed);
+        parsed.manifests.extend(other.manifests);
+        parsed.diagnostics.extend(other.diagnostics);
+        parsed.faulty |= other.faulty;
+        parsed.withheld.extend(other.withheld);
     }
 
-    fn object(&mut self, document: &Document<'_>, header: &Header, object: Object) {
+    fn object(&mut self, document: &Document<'_>, header: &Header, mut object: Object, unknown: &[Unknown]) {
         if object.metadata().name.as_deref().unwrap_or_default().is_empty() {
             let help = match object.metadata().generate_name {
                 Some(_) => "generateName needs an API server; write metadata.name",
                 None => "write metadata.name",
             };
-            return self.report(
-                document,
-                header,
-                Fault::new("metadata.name", "the object has no name", help),
-            );
+            let fault = Fault::new("metadata.name", "the object has no name", help);
+            return self.report(document, header, fault);
         }
-        let origin = Origin { file: self.file.clone(), line: document.first_line() };
-        self.manifests.push(Manifest { object, origin });
+        let costs: Vec<_> = unknown.iter().map(|unknown| unknown.cost(object.kind())).collect();
+        if !unknown.is_empty() {
+            self.report_unknown(document, &object.key(), unknown.iter().zip(&costs));
+        }
+        if costs.contains(&Cost::Object) {
+            return self.parsed.withheld.push(object.key());
+        }
+        let mut origin = Origin::new(self.file.clone(), document.first_line());
+        origin.withheld_rules = costs.into_iter().filter_map(Cost::rule).collect();
+        object.withhold_rules(&origin.withheld_rules);
+        self.parsed.manifests.push(Manifest { object, origin });
+    }
+
+    fn report_unknown<'u>(
+        &mut self,
+        document: &Document<'_>,
+        key: &ObjectKey,
+        unknown: impl Iterator<Item = (&'u Unknown, &'u Cost)>,
+    ) {
+        let lines = document.field_lines();
+        for (unknown, cost) in unknown {
+            let field = unknown.path();
+            let line = lines.line_of(&field).map(|line| document.line.saturating_add(line).saturating_sub(1));
+            let object = ObjectRef {
+                kind: key.kind.as_str().into(),
+                namespace: (&*key.namespace).into(),
+                name: (&*key.name).into(),
+                created: None,
+                file: Some((&*self.file).into()),
+                line: line.or_else(|| Some(document.first_line())),
+            };
+            let source = Source::new(object.into(), field);
+            let finding =
+                Diagnostic::new(Code::InvalidObject, source, unknown.message(*cost), unknown.help());
+            self.parsed.diagnostics.push(finding);
+        }
     }
 
     fn report(&mut self, document: &Document<'_>, header: &Header, fault: Fault) {
@@ -186,12 +218,14 @@ impl Parser {
             None => document.first_line(),
         };
         let name = metadata.name.unwrap_or_default();
-        let namespace = if name.is_empty() { None } else { metadata.namespace };
+        let cluster_wide = header.kind.as_deref() == Some(Kind::IngressClass.as_str());
+        let namespace = match metadata.namespace {
+            _ if name.is_empty() || cluster_wide => String::new(),
+            namespace => namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.into()),
+        };
         let object = ObjectRef {
             kind: header.kind.as_deref().unwrap_or_default().into(),
-            namespace: namespace
-                .unwrap_or_else(|| if name.is_empty() { "" } else { "default" }.into())
-                .into(),
+            namespace: namespace.into(),
             name: name.into(),
             created: None,
             file: Some((&*self.file).into()),
@@ -207,118 +241,7 @@ impl Parser {
         };
         let code = if unreadable { Code::UnreadableFile } else { Code::InvalidObject };
         let source = Source::new(object.into(), field);
-        self.diagnostics.push(Diagnostic::new(code, source, fault.message, fault.help));
+        self.parsed.diagnostics.push(Diagnostic::new(code, source, fault.message, fault.help));
+        self.parsed.faulty = true;
     }
-}
-
-// ===== impl Document =====
-
-impl Document<'_> {
-    fn object(&self, kind: Kind) -> Result<Object, Fault> {
-        match kind {
-            Kind::Ingress => self.parse().map(Object::Ingress),
-            Kind::IngressClass => self.parse().map(Object::IngressClass),
-            Kind::Service => self.parse().map(Object::Service),
-            Kind::EndpointSlice => self.parse().map(Object::EndpointSlice),
-        }
-    }
-
-    fn parse<T: DeserializeOwned>(&self) -> Result<T, Fault> {
-        match self.syntax {
-            Syntax::Json => Ok(serde_json::from_str(self.text)?),
-            Syntax::Yaml => Ok(serde_saphyr::from_str_with_options(self.text, options())?),
-        }
-    }
-
-    /// Whether the text is a mapping in YAML or JSON, of whatever meaning.
-    fn is_well_formed(&self) -> bool {
-        type AnyMapping = HashMap<String, IgnoredAny>;
-        match self.syntax {
-            Syntax::Json => serde_json::from_str::<AnyMapping>(self.text).is_ok(),
-            Syntax::Yaml => {
-                let mut options = options();
-                options.duplicate_keys = DuplicateKeyPolicy::LastWins;
-                serde_saphyr::from_str_with_options::<AnyMapping>(self.text, options).is_ok()
-            }
-        }
-    }
-
-    /// What the object is; nothing for an empty document. Nearly all manifests say so on lines of their
-    /// own, which spares reading them twice, and reading the ones that are not wanted at all.
-    fn header(&self) -> Result<Option<Header>, Fault> {
-        if self.syntax == Syntax::Yaml {
-            let header = guess_header(self.text);
-            if header.api_version.is_some() && header.kind.is_some() {
-                return Ok(Some(header));
-            }
-        }
-        self.parse()
-    }
-
-    /// The line on which the first key stands.
-    fn first_line(&self) -> u32 {
-        let skipped = match self.syntax {
-            Syntax::Json => 0,
-            Syntax::Yaml => self.text.lines().take_while(|line| is_blank(line)).count(),
-        };
-        self.line.saturating_add(u32::try_from(skipped).unwrap_or(u32::MAX))
-    }
-}
-
-// ===== helpers =====
-
-/// A text where YAML reads a number or a boolean is refused, as the API server refuses it.
-fn options() -> Options {
-    serde_saphyr::options! { with_snippet: false, no_schema: true }
-}
-
-/// The documents of a YAML text that hold anything, each with its first line. They are cut apart before
-/// they are parsed, so that a fault in one leaves the others alone. No valid document has `---` at the
-/// beginning of a line.
-fn documents(text: &str) -> impl Iterator<Item = (u32, &str)> {
-    let mut starts = vec![(1, 0)];
-    let mut offset = 0;
-    for (number, line) in (1u32..).zip(text.split_inclusive('\n')) {
-        let marker = line
-            .strip_prefix("---")
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']));
-        if marker && offset > 0 {
-            starts.push((number, offset));
-        }
-        offset += line.len();
-    }
-    let ends: Vec<_> = starts.iter().skip(1).map(|&(_, start)| start).chain([text.len()]).collect();
-    let documents = starts.into_iter().zip(ends).map(|((line, start), end)| (line, &text[start..end]));
-    documents.filter(|(_, text)| !text.lines().all(is_blank))
-}
-
-/// Whether a line of YAML says nothing: blank, a comment, a directive, or a document's beginning or end.
-fn is_blank(line: &str) -> bool {
-    let line = line.strip_prefix("---").or_else(|| line.strip_prefix("...")).unwrap_or(line);
-    let line = line.trim();
-    line.is_empty() || line.starts_with(['#', '%'])
-}
-
-/// The text of an item of a block sequence that begins at `location`, as a document of its own: all lines
-/// that are indented as deep as its first one, without that indentation.
-fn item_text(text: &str, location: Location) -> Option<String> {
-    let start = usize::try_from(location.span().byte_offset()?).ok()?;
-    let column = usize::try_from(location.column()).ok()?.checked_sub(1)?;
-    let mut lines = text.get(start..)?.split_inclusive('\n');
-    let mut item = lines.next()?.to_owned();
-    for line in lines {
-        let indent = line.len() - line.trim_start_matches(' ').len();
-        if line.trim().is_empty() {
-            item.push('\n');
-        } else if indent >= column {
-            item.push_str(line.get(column..)?);
-        } else {
-            break;
-        }
-    }
-    Some(item)
-}
-
-fn line_breaks(text: &str) -> u32 {
-    u32::try_from(text.bytes().filter(|&byte| byte == b'\n').count()).unwrap_or(u32::MAX)
 }

@@ -1,6 +1,7 @@
 //! Following a directory: a thread that waits, looks, and publishes.
 
-use std::path::{Path, PathBuf};
+use std::collections::HashMap;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use super::event::{Signal, signals};
 use super::files::{Files, Look};
 use super::pending::Pending;
+use super::root::Root;
 use super::scan::{Identity, Scan, identity, scan};
 use crate::{Error, IngressController, Report};
 
@@ -39,19 +41,15 @@ enum Message {
 }
 
 /// Loads everything, publishes it, and starts the thread.
-pub(super) fn start<F>(
-    root: PathBuf,
-    controller: IngressController,
-    on_report: F,
-) -> Result<WatchHandle, Error>
+pub(super) fn start<F>(root: Root, controller: IngressController, on_report: F) -> Result<WatchHandle, Error>
 where
     F: FnMut(&Report) + Send + 'static,
 {
     let (sender, receiver) = channel();
     let mut follower = Follower {
         // Before the first look, so that no edit is missed between the two.
-        watcher: watcher(&root, &sender),
-        identity: identity(&root).ok(),
+        watcher: watcher(root.absolute(), &sender),
+        identity: identity(root.absolute()).ok(),
         root,
         sender: sender.clone(),
         files: Files::default(),
@@ -63,7 +61,7 @@ where
         empty_handed: false,
     };
     follower.load()?;
-    let root = follower.root.clone();
+    let root = follower.root.given().to_owned();
     let run = move || follower.run(&receiver);
     let thread = thread::Builder::new().name("manifests".into()).spawn(run);
     let thread = thread.map_err(|error| Error::no_thread(&root, error))?;
@@ -98,7 +96,7 @@ impl Drop for WatchHandle {
 
 /// Everything the thread owns.
 struct Follower<F> {
-    root: PathBuf,
+    root: Root,
     identity: Option<Identity>,
     watcher: Option<RecommendedWatcher>,
     sender: Sender<Message>,
@@ -117,10 +115,10 @@ impl<F: FnMut(&Report)> Follower<F> {
     /// The first load believes everything at once.
     fn load(&mut self) -> Result<(), Error> {
         let started = Instant::now();
-        let scan = scan(&self.root).map_err(|error| Error::read(&self.root, error))?;
-        self.files.set_faults(&scan);
+        let scan = scan(self.root.absolute()).map_err(|error| Error::read(self.root.given(), error))?;
+        self.files.set_faults(&scan, &self.root);
         for path in scan.files.keys() {
-            self.files.accept(path, Look::at(path));
+            self.files.accept(path, Look::at(path, &self.root));
         }
         self.publish(started, true);
         Ok(())
@@ -175,7 +173,7 @@ impl<F: FnMut(&Report)> Follower<F> {
 
     /// Called now and then: is there a reason to look although nothing was notified?
     fn check(&mut self) -> bool {
-        let same = self.identity.is_some() && identity(&self.root).ok() == self.identity;
+        let same = self.identity.is_some() && identity(self.root.absolute()).ok() == self.identity;
         let due = self.watcher.is_none() || self.last_scan.elapsed() >= RESCAN;
         if !same || due {
             self.pending.watch_lost |= !same;
@@ -198,7 +196,7 @@ impl<F: FnMut(&Report)> Follower<F> {
         let settling = self.returned.is_some_and(|since| since.elapsed() < PATIENCE);
         for (path, mut edit) in std::mem::take(&mut self.pending.files) {
             if edit.is_due(settled) {
-                let look = Look::at(&path);
+                let look = Look::at(&path, &self.root);
                 if !self.files.takes_away(&path, &look) || edit.lasts(look.stamp()) && !settling {
                     self.files.accept(&path, look);
                     continue;
@@ -212,7 +210,7 @@ impl<F: FnMut(&Report)> Follower<F> {
 
     /// Finds out which files changed, if the whole directory is to be looked at. Says whether it is there.
     fn look_at_directory(&mut self, settled: bool) -> bool {
-        let now = identity(&self.root);
+        let now = identity(self.root.absolute());
         if now.as_ref().ok() != self.identity.as_ref() || self.pending.watch_lost {
             self.pending.tree = Some(true);
             if let Ok(identity) = now {
@@ -224,7 +222,7 @@ impl<F: FnMut(&Report)> Follower<F> {
         }
         let scan = match (now, self.pending.tree) {
             (Ok(_), None) => return true,
-            (Ok(_), Some(_)) => scan(&self.root),
+            (Ok(_), Some(_)) => scan(self.root.absolute()),
             (Err(error), _) => Err(error),
         };
         match scan {
@@ -250,7 +248,7 @@ impl<F: FnMut(&Report)> Follower<F> {
     /// what it lacks is not taken away at once, and never as long as it holds nothing.
     fn follow_anew(&mut self, identity: Identity) {
         self.identity = Some(identity);
-        self.watcher = watcher(&self.root, &self.sender);
+        self.watcher = watcher(self.root.absolute(), &self.sender);
         self.returned = Some(Instant::now());
         self.empty_handed = true;
         self.pending.watch_lost = false;
@@ -259,7 +257,7 @@ impl<F: FnMut(&Report)> Follower<F> {
     fn take_over(&mut self, scan: &Scan) {
         self.last_scan = Instant::now();
         self.empty_handed = false;
-        self.files.set_faults(scan);
+        self.files.set_faults(scan, &self.root);
         let again = self.pending.tree.take() == Some(true);
         for path in self.files.changed(scan) {
             if !self.pending.files.contains_key(&path) {
@@ -282,7 +280,9 @@ impl<F: FnMut(&Report)> Follower<F> {
         self.files.hand_over(&mut self.controller);
         let publish = always || self.controller.has_changes();
         if publish {
-            let mut report = self.controller.publish();
+            let mut texts = HashMap::new();
+            let (files, root) = (&mut self.files, &self.root);
+            let mut report = self.controller.publish_located(|source| files.line(source, root, &mut texts));
             report.took = started.elapsed();
             (self.on_report)(&report);
         }

@@ -41,41 +41,11 @@ fn resolve_service<'a>(
     services: &mut Services<'a>,
     out: &mut Output,
 ) -> BackendRef {
-    let mut invalid = |at: &str, message: String, help: &str| {
-        out.find(Code::InvalidBackend, &stored.source, format!("{field}.service{at}"), message, help);
-        nowhere(stored, &service.name)
-    };
-    if service.name.is_empty() {
-        return invalid(
-            ".name",
-            "the Service's name is missing".into(),
-            "write the name of a Service in this namespace",
-        );
-    }
-    let port = service.port.as_ref();
-    let name = port.and_then(|port| port.name.as_deref()).filter(|name| !name.is_empty());
-    let number = port.and_then(|port| port.number).filter(|&number| number != 0);
-    let port = match (name, number) {
-        (Some(name), None) => Port::Name(name),
-        (None, Some(number)) => match u16::try_from(number) {
-            Ok(number) => Port::Number(number),
-            Err(_) => {
-                return invalid(
-                    ".port.number",
-                    format!("{number} is no port number"),
-                    "write a number from 1 to 65535",
-                );
-            }
-        },
-        (Some(_), Some(_)) => {
-            return invalid(".port", "both a name and a number are given".into(), "write one of the two");
-        }
-        (None, None) => {
-            return invalid(
-                ".port",
-                "the port is missing".into(),
-                "write its number or its name, such as number: 80",
-            );
+    let port = match port(service) {
+        Ok(port) => port,
+        Err((at, message, help)) => {
+            out.find(Code::InvalidBackend, &stored.source, format!("{field}.service{at}"), message, help);
+            return nowhere(stored, &service.name);
         }
     };
     let resolved = services.resolve(&stored.namespace, &service.name, port, out);
@@ -84,6 +54,30 @@ fn resolve_service<'a>(
         out.find(problem.code, &stored.source, at, problem.message.clone(), problem.help.clone());
     }
     resolved.reference.clone()
+}
+
+/// The port of a backend, or which field of it is at fault, how, and what to write instead.
+fn port(service: &IngressServiceBackend) -> Result<Port<'_>, (&'static str, String, &'static str)> {
+    if service.name.is_empty() {
+        let help = "write the name of a Service in this namespace";
+        return Err((".name", "the Service's name is missing".into(), help));
+    }
+    let port = service.port.as_ref();
+    let name = port.and_then(|port| port.name.as_deref()).filter(|name| !name.is_empty());
+    let number = port.and_then(|port| port.number).filter(|&number| number != 0);
+    match (name, number) {
+        (Some(name), None) => Ok(Port::Name(name)),
+        (None, Some(number)) => u16::try_from(number).map(Port::Number).map_err(|_| {
+            (".port.number", format!("{number} is no port number"), "write a number from 1 to 65535")
+        }),
+        (Some(_), Some(_)) => {
+            Err((".port", "both a name and a number are given".into(), "write one of the two"))
+        }
+        (None, None) => {
+            let help = "write its number or its name, such as number: 80";
+            Err((".port", "the port is missing".into(), help))
+        }
+    }
 }
 
 fn resolve_resource(

@@ -43,6 +43,14 @@ pub(super) struct Classes<'a> {
     default: Option<&'a str>,
 }
 
+/// Who serves an Ingress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    Us,
+    Other,
+    Nobody,
+}
+
 /// What is to be done with an Ingress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
@@ -63,14 +71,14 @@ impl<'a> Classes<'a> {
         Self { store, config, default: default.map(|class| &*class.name) }
     }
 
-    /// Whether the Ingress is served. Reports it where its author may expect that it is, but it is not.
-    pub(super) fn serves(&self, stored: &Stored<Ingress>, out: &mut Output) -> bool {
+    /// Who serves the Ingress. Reports it where its author may expect that somebody does.
+    pub(super) fn owner(&self, stored: &Stored<Ingress>, out: &mut Output) -> Owner {
         let annotation = annotation(&stored.object);
         let field = field(&stored.object);
         let verdict = self.verdict(annotation, field);
         let (at, message, help) = match verdict {
-            Verdict::Served => return true,
-            Verdict::Foreign => return false,
+            Verdict::Served => return Owner::Us,
+            Verdict::Foreign => return Owner::Other,
             Verdict::Annotated => {
                 let name = annotation.unwrap_or_default();
                 (
@@ -99,7 +107,7 @@ impl<'a> Classes<'a> {
             ),
         };
         out.find(Code::UnknownClass, &stored.source, at, message, help);
-        false
+        Owner::Nobody
     }
 
     /// A class that is named in the configuration but belongs to another controller is a likely mistake.

@@ -49,6 +49,19 @@ impl<'a> Slices<'a> {
     }
 }
 
+/// A slice that names no Service is used for nothing.
+pub(super) fn report_nameless(store: &Store, out: &mut Output) {
+    for stored in store.slices.iter() {
+        let labels = stored.object.metadata.labels.as_ref();
+        let name = labels.and_then(|labels| labels.get(SERVICE_NAME)).map(String::as_str).unwrap_or_default();
+        if name.is_empty() {
+            let message = format!("without the label {SERVICE_NAME} the EndpointSlice has no effect");
+            let help = format!("write {SERVICE_NAME}: NAME, with the name of its Service");
+            out.find(Code::IgnoredField, &stored.source, "metadata.labels", message, help);
+        }
+    }
+}
+
 /// The usable endpoints of a port in all slices of its Service. The builder removes duplicates.
 pub(super) fn join(
     service: &Stored<Service>,

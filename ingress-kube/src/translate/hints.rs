@@ -55,13 +55,19 @@ pub(super) fn path_type(text: &str) -> String {
     }
 }
 
-/// Whether a path has characters that no plain path is likely to have, but patterns do.
-pub(super) fn looks_like_pattern(path: &str) -> bool {
+/// Whether an ImplementationSpecific path has characters that patterns have; many servers read it as one.
+pub(super) fn may_be_pattern(path: &str) -> bool {
     path.contains(['\\', '^', '$', '*', '+', '?', '(', ')', '[', ']', '{', '}', '|'])
 }
 
+/// Whether a path that no server reads as a pattern looks like one all the same. `/c++`, `/$metadata` and
+/// `/items(1)` are plain paths.
+pub(super) fn looks_like_pattern(path: &str) -> bool {
+    path.contains(['\\', '^', '*', '[', '{', '|']) || path.contains(".+") || path.ends_with('$')
+}
+
 /// The first few names as a list, or nothing when there are none.
-pub(super) fn list(names: impl Iterator<Item = impl Display>) -> Option<String> {
+pub(crate) fn list(names: impl Iterator<Item = impl Display>) -> Option<String> {
     let names: Vec<_> = names.take(LISTED + 1).map(|name| name.to_string()).collect();
     match names.len() {
         0 => None,
@@ -71,7 +77,7 @@ pub(super) fn list(names: impl Iterator<Item = impl Display>) -> Option<String> 
 }
 
 /// The name nearest to one that does not exist, if it is near enough to be what was meant.
-pub(super) fn similar<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn similar<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let limit = name.len() / 3;
     let near = names.filter_map(|candidate| {
         let distance = distance(name, candidate, limit)?;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use ingress_core::{Code, HostMatch, ObjectRef, PathMatch, Rule, Source};
-use k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress, IngressRule, IngressSpec};
+use k8s_openapi::api::networking::v1::{Ingress, IngressRule, IngressSpec};
 
 use super::service::Services;
-use super::{Output, backend, hints};
+use super::{Output, backend, hints, path};
 use crate::store::Stored;
 
 /// Annotations of these domains speak to some ingress controller; so do all whose domain has the word
@@ -47,6 +47,9 @@ pub(super) fn translate<'a>(
     let Some(spec) = &stored.object.spec else { return };
     let mut hosts = Vec::new();
     for (index, rule) in spec.rules.iter().flatten().enumerate() {
+        if stored.withheld_rules.contains(&index) {
+            continue;
+        }
         hosts.extend(translate_rule(stored, index, rule, spec.default_backend.is_some(), services, out));
     }
     let Some(default) = &spec.default_backend else { return };
@@ -79,21 +82,12 @@ fn translate_rule<'a>(
     };
     let paths = rule.http.as_ref().map(|http| http.paths.as_slice()).unwrap_or_default();
     if paths.is_empty() {
-        let message = if has_default {
-            format!("host {:?} has no paths and takes the default backend only", host.to_string())
-        } else {
-            format!(
-                "host {:?} has no paths and there is no default backend, so the rule takes nothing",
-                host.to_string()
-            )
-        };
-        let help = "write http.paths, for example a Prefix / with a backend";
-        out.find(Code::NoHttp, &stored.source, format!("spec.rules[{index}]"), message, help);
+        report_no_paths(&stored.source, index, &host, has_default, out);
     }
     for (number, path) in paths.iter().enumerate() {
         let field = format!("spec.rules[{index}].http.paths[{number}]");
         let backend = backend::resolve(stored, &format!("{field}.backend"), &path.backend, services, out);
-        if let Some(path) = path_match(&stored.source, &field, path, out) {
+        if let Some(path) = path::path_match(&stored.source, &field, path, out) {
             let source = Source::new(stored.source.clone(), field);
             out.rule(Rule::new(host.clone(), path, backend).with_source(source));
         }
@@ -101,47 +95,24 @@ fn translate_rule<'a>(
     Some(host)
 }
 
-fn path_match(
+fn report_no_paths(
     object: &Arc<ObjectRef>,
-    field: &str,
-    path: &HTTPIngressPath,
+    index: usize,
+    host: &HostMatch,
+    has_default: bool,
     out: &mut Output,
-) -> Option<PathMatch> {
-    let text = path.path.as_deref().unwrap_or_default();
-    let result = match path.path_type.as_str() {
-        "Exact" => PathMatch::exact(text),
-        "Prefix" => PathMatch::prefix(text),
-        "ImplementationSpecific" => {
-            if hints::looks_like_pattern(text) {
-                let message =
-                    format!("the path {text:?} looks like a pattern but is compared literally, as a Prefix");
-                let help = "write the plain path; patterns are not supported";
-                out.find(Code::LiteralPattern, object, format!("{field}.path"), message, help);
-            }
-            PathMatch::implementation_specific(text)
-        }
-        other => {
-            let message = match other {
-                "" => "pathType is missing".into(),
-                other => format!("pathType {other:?} is unknown"),
-            };
-            out.find(
-                Code::InvalidPathType,
-                object,
-                format!("{field}.pathType"),
-                message,
-                hints::path_type(other),
-            );
-            return None;
-        }
+) {
+    let rule = match host {
+        HostMatch::Any => "a rule without a host".into(),
+        host => format!("host {:?}", host.to_string()),
     };
-    let error = match result {
-        Ok(path) => return Some(path),
-        Err(error) => error,
+    let message = if has_default {
+        format!("{rule} has no paths and takes the default backend only")
+    } else {
+        format!("{rule} has no paths and there is no default backend, so the rule takes nothing")
     };
-    let message = if text.is_empty() { "the path is missing".into() } else { format!("{error}: {text:?}") };
-    out.find(Code::InvalidPath, object, format!("{field}.path"), message, hints::path(text, error));
-    None
+    let help = "write http.paths, for example a Prefix / with a backend";
+    out.find(Code::NoHttp, object, format!("spec.rules[{index}]"), message, help);
 }
 
 /// What is written but has no effect is said, once for each field.

@@ -5,20 +5,21 @@
 //!
 //! | fault | what is lost |
 //! |---|---|
-//! | host | that rule of the Ingress |
+//! | host, unknown field in a rule | that rule of the Ingress |
 //! | path, path type | that path |
 //! | backend, missing Service or port | nothing: the route answers 503 (ruling R7) |
 //! | endpoint | that endpoint |
 //!
-//! `class` says which Ingresses are served, `ingress` makes their rules, `service` finds what a backend
-//! points at, `endpoints` finds its addresses, `api` holds what differs between Kubernetes versions.
+//! `class` says which Ingresses are served, `ingress` makes their rules, `path` and `backend` read the parts of
+//! one, `service` finds what a backend points at, `endpoints` finds its addresses, `api` holds what differs between Kubernetes versions.
 
 mod api;
 mod backend;
 mod class;
 mod endpoints;
-mod hints;
+pub(crate) mod hints;
 mod ingress;
+mod path;
 mod service;
 
 use std::sync::Arc;
@@ -31,16 +32,24 @@ use crate::{Config, Store};
 ///
 /// The result depends on the set of objects only, not on the order in which they came.
 pub fn translate(store: &Store, config: &Config) -> RouteTableBuilder {
-    run(store, config).builder
+    let Translation { mut builder, findings, .. } = run(store, config);
+    for finding in findings {
+        builder.diagnostic(finding);
+    }
+    builder
 }
 
-/// A filled builder, and what it cannot be asked.
+/// A builder filled with rules and endpoints, and what it cannot be asked.
 pub(crate) struct Translation {
     pub(crate) builder: RouteTableBuilder,
+    /// What the builder is to be told, too.
+    pub(crate) findings: Vec<Diagnostic>,
     /// How many rules were handed to the builder.
     pub(crate) rules: usize,
-    /// How many Ingresses are left to others.
-    pub(crate) not_ours: usize,
+    /// How many Ingresses belong to other controllers.
+    pub(crate) foreign: usize,
+    /// How many Ingresses nobody serves, with a finding each.
+    pub(crate) unserved: usize,
 }
 
 pub(crate) fn run(store: &Store, config: &Config) -> Translation {
@@ -48,18 +57,19 @@ pub(crate) fn run(store: &Store, config: &Config) -> Translation {
     out.builder.balance_all(config.algorithm.clone());
     let classes = class::Classes::new(store, config);
     classes.report(&mut out);
+    endpoints::report_nameless(store, &mut out);
     let mut services = service::Services::new(store, config);
     let mut defaults = ingress::Defaults::default();
-    let mut not_ours = 0;
+    let (mut foreign, mut unserved) = (0, 0);
     for stored in store.ingresses.iter() {
-        if classes.serves(stored, &mut out) {
-            ingress::translate(stored, &mut services, &mut defaults, &mut out);
-        } else {
-            not_ours += 1;
+        match classes.owner(stored, &mut out) {
+            class::Owner::Us => ingress::translate(stored, &mut services, &mut defaults, &mut out),
+            class::Owner::Other => foreign += 1,
+            class::Owner::Nobody => unserved += 1,
         }
     }
     defaults.finish(&mut out);
-    Translation { builder: out.builder, rules: out.rules, not_ours }
+    Translation { builder: out.builder, findings: out.findings, rules: out.rules, foreign, unserved }
 }
 
 /// Where rules and findings go.
@@ -67,6 +77,7 @@ pub(crate) fn run(store: &Store, config: &Config) -> Translation {
 struct Output {
     builder: RouteTableBuilder,
     rules: usize,
+    findings: Vec<Diagnostic>,
 }
 
 impl Output {
@@ -84,6 +95,6 @@ impl Output {
         help: impl Into<Box<str>>,
     ) {
         let source = Source::new(object.clone(), field);
-        self.builder.diagnostic(Diagnostic::new(code, source, message, help));
+        self.findings.push(Diagnostic::new(code, source, message, help));
     }
 }

@@ -183,11 +183,11 @@ fn find_port<'a>(service: &'a Service, port: Port<'_>) -> Result<&'a ServicePort
         Port::Number(number) => format!("port {number}"),
         Port::Name(name) => format!("port {name:?}"),
     };
-    let help = match hints::list(
-        ports.iter().filter(|port| endpoints::is_tcp(port.protocol.as_deref())).map(describe),
-    ) {
-        Some(list) => format!("its ports are {list}"),
-        None => "it has no TCP port; add one to spec.ports of the Service".into(),
+    let mut tcp = ports.iter().filter(|port| endpoints::is_tcp(port.protocol.as_deref()));
+    let help = match (meant(port, tcp.clone()), hints::list(tcp.by_ref().map(describe))) {
+        (Some(meant), _) => format!("write {meant}"),
+        (None, Some(list)) => format!("its ports are {list}"),
+        (None, None) => "it has no TCP port; add one to spec.ports of the Service".into(),
     };
     let name = service.metadata.name.as_deref().unwrap_or_default();
     let message = match other_protocol {
@@ -195,6 +195,19 @@ fn find_port<'a>(service: &'a Service, port: Port<'_>) -> Result<&'a ServicePort
         None => format!("Service {name} has no {what}"),
     };
     Err((message, help))
+}
+
+/// What to write for a number in a name's place, or for a name in the wrong case.
+fn meant<'a>(port: Port<'_>, mut ports: impl Iterator<Item = &'a ServicePort>) -> Option<String> {
+    let Port::Name(name) = port else { return None };
+    let number = name.parse().ok().map(Port::Number);
+    ports.find_map(|port| match port.name.as_deref() {
+        Some(known) if known.eq_ignore_ascii_case(name) => Some(known.to_owned()),
+        _ if number.is_some_and(|number| number.is(port)) => {
+            Some(format!("number: {} instead of a name", port.port))
+        }
+        _ => None,
+    })
 }
 
 fn describe(port: &ServicePort) -> String {
