@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::hosts::{HostIndex, HostRoutes};
 use super::paths::PathIndex;
 use super::{Route, RouteId, RouteTable};
-use crate::{Algorithm, Backend, BackendRef, Code, Diagnostic, Endpoint, EndpointSet, PathMatch, Rule};
+use crate::{
+    Algorithm, Backend, BackendRef, Code, Diagnostic, Endpoint, EndpointSet, HostMatch, PathMatch, Rule,
+};
 
 /// Collects rules and endpoints and compiles them.
 ///
@@ -119,12 +121,16 @@ fn index(routes: &[Route]) -> HostIndex {
 }
 
 fn shadowed(loser: &Rule, winner: &Rule) -> Diagnostic {
+    let host = match &loser.host {
+        HostMatch::Any => "rules without a host".into(),
+        host => format!("host \"{host}\""),
+    };
     let by = winner.source.as_ref().map_or_else(|| "a rule without a source".into(), ToString::to_string);
     let what = match loser.path {
         PathMatch::Default => {
-            format!("another default backend for host {:?} comes first: {by}", loser.host.to_string())
+            format!("another default backend for {host} comes first: {by}")
         }
-        _ => format!("host {:?} with path {} is already taken by {by}", loser.host.to_string(), loser.path),
+        _ => format!("for {host}, path {} is already taken by {by}", loser.path),
     };
     let help = "the older object wins, then the first by namespace and name; remove one of the two";
     Diagnostic::new(Code::ShadowedRule, loser.source.clone(), what, help)
