@@ -110,7 +110,6 @@ fn answer(service: &str, method: &str, host: &str, path: &str) -> String {
 }
 
 /// Prints a request for each route, and what comes back.
-#[allow(clippy::print_stdout, reason = "this is what the demo is for")]
 fn print_guide(started: &Started, manifests: &Path) {
     println!("\nThe shop is open. In another terminal:\n");
     started.table.with(|table| {
