@@ -18,12 +18,7 @@ fn ended(arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 fn one_web(directory: &Path) {
-    let objects = [
-        manifests::ingress("web", "web.example", "/", "web"),
-        manifests::service("default", "web"),
-        manifests::slice("default", "web", Some(services::start("web"))),
-    ];
-    manifests::write(directory, "web.yaml", &objects);
+    manifests::write(directory, "web.yaml", &manifests::served("web", services::start("web")));
 }
 
 #[test]
@@ -176,12 +171,7 @@ fn bad_objects_are_named_and_cost_only_themselves() {
 fn a_request_in_flight_survives_sigterm_and_readiness_ends_first() {
     let directory = tempfile::tempdir().unwrap();
     let slow = TcpListener::bind("127.0.0.1:0").unwrap();
-    let objects = [
-        manifests::ingress("slow", "slow.example", "/", "slow"),
-        manifests::service("default", "slow"),
-        manifests::slice("default", "slow", Some(slow.local_addr().unwrap())),
-    ];
-    manifests::write(directory.path(), "slow.yaml", &objects);
+    manifests::write(directory.path(), "slow.yaml", &manifests::served("slow", slow.local_addr().unwrap()));
     let mut gateway = Gateway::run(directory.path(), &["--shutdown-grace-period", "15s"]);
     let mut client = Connection::open(gateway.http).unwrap();
     client.send("GET / HTTP/1.1\r\nHost: slow.example\r\n\r\n").unwrap();
@@ -204,12 +194,11 @@ fn a_request_in_flight_survives_sigterm_and_readiness_ends_first() {
 fn a_request_that_does_not_end_is_cut_at_the_grace_period() {
     let directory = tempfile::tempdir().unwrap();
     let stuck = TcpListener::bind("127.0.0.1:0").unwrap();
-    let objects = [
-        manifests::ingress("stuck", "stuck.example", "/", "stuck"),
-        manifests::service("default", "stuck"),
-        manifests::slice("default", "stuck", Some(stuck.local_addr().unwrap())),
-    ];
-    manifests::write(directory.path(), "stuck.yaml", &objects);
+    manifests::write(
+        directory.path(),
+        "stuck.yaml",
+        &manifests::served("stuck", stuck.local_addr().unwrap()),
+    );
     let mut gateway = Gateway::run(directory.path(), &["--shutdown-grace-period", "200ms"]);
     let mut client = Connection::open(gateway.http).unwrap();
     client.send("GET / HTTP/1.1\r\nHost: stuck.example\r\n\r\n").unwrap();

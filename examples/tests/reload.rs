@@ -73,12 +73,7 @@ fn a_hundred_edits_under_load_lose_nothing() {
 #[test]
 fn a_stop_under_load_loses_nothing() {
     let directory = tempfile::tempdir().unwrap();
-    let objects = [
-        manifests::ingress("web", "web.example", "/", "web"),
-        manifests::service("default", "web"),
-        manifests::slice("default", "web", Some(services::start("web"))),
-    ];
-    manifests::write(directory.path(), "web.yaml", &objects);
+    manifests::write(directory.path(), "web.yaml", &manifests::served("web", services::start("web")));
     let mut gateway = Gateway::run(directory.path(), &["--workers", "2", "--shutdown-grace-period", "15s"]);
     let served = Arc::new(AtomicU64::new(0));
     let clients: Vec<_> = (0..12)
@@ -155,12 +150,7 @@ fn a_directory_that_vanishes_changes_nothing() {
     let (directory, aside) = (parent.path().join("manifests"), parent.path().join("aside"));
     std::fs::create_dir(&directory).unwrap();
     let address = services::start("web");
-    let objects = [
-        manifests::ingress("web", "web.example", "/", "web"),
-        manifests::service("default", "web"),
-        manifests::slice("default", "web", Some(address)),
-    ];
-    manifests::write(&directory, "web.yaml", &objects);
+    manifests::write(&directory, "web.yaml", &manifests::served("web", address));
     let mut gateway = Gateway::run(&directory, &[]);
     std::fs::rename(&directory, &aside).unwrap();
     gateway.wait_for_log(|line| line["level"] == "ERROR");

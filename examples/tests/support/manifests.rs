@@ -16,6 +16,15 @@ pub fn ingress(name: &str, host: &str, path: &str, service: &str) -> Value {
     })
 }
 
+/// A host `NAME.example` all of whose paths go to a Service of that name with one endpoint.
+pub fn served(name: &str, address: SocketAddr) -> [Value; 3] {
+    [
+        ingress(name, &format!("{name}.example"), "/", name),
+        service("default", name),
+        slice("default", name, Some(address)),
+    ]
+}
+
 /// A backend on port 80 of a Service.
 pub fn backend(service: &str) -> Value {
     json!({ "service": { "name": service, "port": { "number": 80 } } })

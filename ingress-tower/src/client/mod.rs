@@ -87,8 +87,8 @@ impl HttpClientBuilder {
     }
 
     /// How long an unused connection is kept. It should be shorter than the endpoints' own limit, or they
-    /// close connections just as they are used again. Default: 55 seconds (Go and nginx close after 60 and
-    /// 75 seconds).
+    /// close connections just as they are used again. Default: 55 seconds; nginx as an endpoint closes after 75
+    /// unless told otherwise.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
         self

@@ -36,8 +36,8 @@ pub(super) struct Pool {
     max_idle: usize,
 }
 
-/// The lock is for the rare case of two threads with one shard; alone on its cache lines it costs a few
-/// nanoseconds.
+/// The lock is for the rare case that two threads want one shard; alone on its cache lines, it is seldom waited
+/// for.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Shard(Mutex<Idle>);
