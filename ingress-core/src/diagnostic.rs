@@ -1,6 +1,7 @@
 //! Findings about configuration: what is wrong, where, and what to write instead.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::Source;
 
@@ -16,6 +17,9 @@ pub struct Diagnostic {
     /// The object and field, if the finding is about one.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub source: Option<Source>,
+    /// The object and field that wins, where something is shadowed.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub related: Option<Source>,
     /// What is wrong, in one sentence without a full stop.
     pub message: Box<str>,
     /// What to write instead, in one sentence without a full stop; may be empty.
@@ -51,6 +55,16 @@ macro_rules! codes {
             /// How bad a finding of this kind is.
             pub fn severity(self) -> Severity {
                 match self { $(Self::$variant => Severity::$severity,)* }
+            }
+
+            /// What a finding of this kind is about, in words that follow "found:", without a full stop.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning,)* }
+            }
+
+            /// All codes, in the order of their texts.
+            pub fn all() -> &'static [Self] {
+                &[$(Self::$variant,)*]
             }
         }
     };
@@ -93,8 +107,25 @@ impl Diagnostic {
             code,
             severity: code.severity(),
             source: source.into(),
+            related: None,
             message: message.into(),
             help: help.into(),
+        }
+    }
+
+    /// Names the object and field that wins over what the finding is about.
+    #[must_use]
+    pub fn with_related(mut self, related: impl Into<Option<Source>>) -> Self {
+        self.related = related.into();
+        self
+    }
+
+    /// Takes over the lines that `locate` knows of the fields that the finding names.
+    pub(crate) fn locate(&mut self, mut locate: impl FnMut(&Source) -> Option<u32>) {
+        for source in self.source.iter_mut().chain(&mut self.related) {
+            if let Some(line) = locate(source) {
+                Arc::make_mut(&mut source.object).line = Some(line);
+            }
         }
     }
 }
@@ -171,5 +202,13 @@ mod tests {
             "error[ING003]: web.yaml:7: Ingress shop/web spec.rules[0].host: the host names a port; write just the name"
         );
         assert_eq!(Diagnostic::new(Code::ShadowedRule, None, "x", "").to_string(), "warning[ING009]: x");
+    }
+
+    #[test]
+    fn codes_count_on_without_a_gap_and_have_a_meaning() {
+        for (number, code) in (1..).zip(Code::all()) {
+            assert_eq!(code.as_str(), format!("ING{number:03}"));
+            assert!(!code.meaning().is_empty() && !code.meaning().ends_with('.'), "{code}");
+        }
     }
 }

@@ -123,21 +123,16 @@ impl IngressController {
 
     /// As [`IngressController::publish`], where `locate` may know the line of the field that a finding is
     /// about.
-    pub(crate) fn publish_located(&mut self, mut locate: impl FnMut(&Source) -> Option<u32>) -> Report {
+    pub(crate) fn publish_located(&mut self, locate: impl FnMut(&Source) -> Option<u32>) -> Report {
         let started = Instant::now();
         let mut translation = translate::run(&self.store, &self.config);
-        for mut finding in translation.findings {
-            if let Some(source) = &mut finding.source
-                && let Some(line) = locate(source)
-            {
-                Arc::make_mut(&mut source.object).line = Some(line);
-            }
+        for finding in translation.findings {
             translation.builder.diagnostic(finding);
         }
         for finding in &self.findings {
             translation.builder.diagnostic(finding.clone());
         }
-        let (table, diagnostics) = translation.builder.build();
+        let (table, diagnostics) = translation.builder.build_located(locate);
         let mut report = Report {
             generation: 0,
             objects: self.store.counts(),

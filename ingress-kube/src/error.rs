@@ -3,16 +3,20 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a directory of manifests cannot be followed. Nothing is retried: it concerns the start only, and
+/// Why a directory of manifests cannot be followed, or manifests not be loaded. Nothing is retried: it concerns the start only, and
 /// faults that turn up later are [`Diagnostic`](ingress_core::Diagnostic)s.
 #[derive(Debug, thiserror::Error)]
-#[error("{} {}", self.subject(), self.what)]
+#[error("{subject}{} {what}", .path.display())]
 pub struct Error {
+    /// Before the path in the message.
+    subject: &'static str,
     path: PathBuf,
     what: What,
     #[source]
     source: Option<io::Error>,
 }
+
+const DIRECTORY: &str = "manifest directory ";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum What {
@@ -31,18 +35,23 @@ impl Error {
         };
         // The operating system's text says nothing more in the first two cases.
         let source = (what == What::Unreadable).then_some(source);
-        Self { path: path.into(), what, source }
+        Self { subject: DIRECTORY, path: path.into(), what, source }
+    }
+
+    /// Of a path that may be a file or a directory.
+    pub(crate) fn load(path: &Path, source: io::Error) -> Self {
+        Self { subject: "", ..Self::read(path, source) }
     }
 
     pub(crate) fn not_a_directory(path: &Path) -> Self {
-        Self { path: path.into(), what: What::NotADirectory, source: None }
+        Self { subject: DIRECTORY, path: path.into(), what: What::NotADirectory, source: None }
     }
 
     pub(crate) fn no_thread(path: &Path, source: io::Error) -> Self {
-        Self { path: path.into(), what: What::NoThread, source: Some(source) }
+        Self { subject: DIRECTORY, path: path.into(), what: What::NoThread, source: Some(source) }
     }
 
-    /// The directory that was asked for.
+    /// The path that was asked for.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -55,10 +64,6 @@ impl Error {
     /// There is something at the path, but no directory.
     pub fn is_not_a_directory(&self) -> bool {
         self.what == What::NotADirectory
-    }
-
-    fn subject(&self) -> String {
-        format!("manifest directory {}", self.path.display())
     }
 }
 

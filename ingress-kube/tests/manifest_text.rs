@@ -82,28 +82,28 @@ fn faults_name_line_object_field_and_fix() {
         ),
         (
             "apiVersion: networking.k8s.io/v1\nkind: Ingres\nmetadata:\n  name: web\n".into(),
-            "error[ING002]: x.yaml:1: Ingres default/web kind: there is no kind \"Ingres\"; \
+            "error[ING002]: x.yaml:2: Ingres default/web kind: there is no kind \"Ingres\"; \
              write kind: Ingress",
         ),
         (
             "apiVersion: v1\nkind: Servce\nmetadata:\n  name: web\n".into(),
-            "error[ING002]: x.yaml:1: Servce default/web kind: there is no kind \"Servce\"; write kind: Service",
+            "error[ING002]: x.yaml:2: Servce default/web kind: there is no kind \"Servce\"; write kind: Service",
         ),
         (
             "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlices\nmetadata:\n  name: web\n".into(),
-            "error[ING002]: x.yaml:1: EndpointSlices default/web kind: there is no kind \"EndpointSlices\"; write kind: EndpointSlice",
+            "error[ING002]: x.yaml:2: EndpointSlices default/web kind: there is no kind \"EndpointSlices\"; write kind: EndpointSlice",
         ),
         (
             "apiVersion: v1\nkind: service\nmetadata:\n  name: web\n".into(),
-            "error[ING002]: x.yaml:1: service default/web kind: there is no kind \"service\"; write kind: Service",
+            "error[ING002]: x.yaml:2: service default/web kind: there is no kind \"service\"; write kind: Service",
         ),
         (
             "apiVersion: v1\nkind: Service\nmetadata: {}\n".into(),
-            "error[ING002]: x.yaml:1: Service metadata.name: the object has no name; write metadata.name",
+            "error[ING002]: x.yaml:3: Service metadata.name: the object has no name; write metadata.name",
         ),
         (
             "apiVersion: v1\nkind: Service\nmetadata:\n  generateName: a-\n".into(),
-            "error[ING002]: x.yaml:1: Service metadata.name: the object has no name; \
+            "error[ING002]: x.yaml:3: Service metadata.name: the object has no name; \
              generateName needs an API server; write metadata.name",
         ),
         ("hello world".into(), "error[ING001]: x.yaml:1: a mapping is expected here; write key: value"),
@@ -244,7 +244,7 @@ fn unknown_fields_of_other_kinds_and_styles() {
         slice,
         "x.json",
         &["EndpointSlice default/a x.json:1"],
-        &["error[ING002]: x.json:1: EndpointSlice default/a endpoints[0].condition: \
+        &["error[ING002]: x.json:2: EndpointSlice default/a endpoints[0].condition: \
            unknown field condition, which has no effect; write conditions"],
     );
     // Neither a merge key nor an alias is a field, and the item of a List that has one is read all the same.
@@ -321,7 +321,7 @@ fn json_is_read_as_json() {
         text,
         "x.json",
         &["Service default/a x.json:3"],
-        &["error[ING002]: x.json:5: Service default/b: a whole number is expected here; \
+        &["error[ING002]: x.json:5: Service default/b spec.ports[0].port: a whole number is expected here; \
            write digits only, without quotes"],
     );
     check("", "x.json", &[], &[]);

@@ -8,6 +8,7 @@ use super::paths::PathIndex;
 use super::{Route, RouteId, RouteTable};
 use crate::{
     Algorithm, Backend, BackendRef, Code, Diagnostic, Endpoint, EndpointSet, HostMatch, PathMatch, Rule,
+    Source,
 };
 
 /// Collects rules and endpoints and compiles them.
@@ -61,6 +62,15 @@ impl RouteTableBuilder {
     /// Compiles the table. It never fails: what cannot be served is among the findings, which the table
     /// holds as well ([`RouteTable::diagnostics`]).
     pub fn build(self) -> (RouteTable, Arc<[Diagnostic]>) {
+        self.build_located(|_| None)
+    }
+
+    /// As [`RouteTableBuilder::build`], where `locate` may know the line of the field that a finding names.
+    /// The finding's [`ObjectRef::line`](crate::ObjectRef::line) becomes that line; rules keep theirs.
+    pub fn build_located(
+        self,
+        mut locate: impl FnMut(&Source) -> Option<u32>,
+    ) -> (RouteTable, Arc<[Diagnostic]>) {
         let Self { mut rules, mut endpoints, algorithm, mut diagnostics } = self;
         rules.sort_by(|a, b| a.precedence().cmp(&b.precedence()));
         rules.dedup_by(|loser, winner| {
@@ -85,6 +95,7 @@ impl RouteTableBuilder {
         });
         let backends = backends.collect();
 
+        diagnostics.iter_mut().for_each(|finding| finding.locate(&mut locate));
         let order = |finding: &Diagnostic| {
             (finding.source.clone(), finding.code, finding.message.clone(), finding.help.clone())
         };
@@ -133,7 +144,7 @@ fn shadowed(loser: &Rule, winner: &Rule) -> Diagnostic {
         _ => format!("for {host}, path {} is already taken by {by}", loser.path),
     };
     let help = "the older object wins, then the first by namespace and name; remove one of the two";
-    Diagnostic::new(Code::ShadowedRule, loser.source.clone(), what, help)
+    Diagnostic::new(Code::ShadowedRule, loser.source.clone(), what, help).with_related(winner.source.clone())
 }
 
 /// Ruling R5: a request that spells its path like this one is refused.
@@ -158,6 +169,7 @@ fn report_overlaps(rules: &[Rule], diagnostics: &mut Vec<Diagnostic>) {
             "Prefix {text} takes nothing, because Prefix {text}/ of the same host takes all of its paths"
         );
         let help = "a trailing slash makes no other prefix; keep one of the two";
-        diagnostics.push(Diagnostic::new(Code::OverlappingPrefix, hidden.source.clone(), message, help));
+        let finding = Diagnostic::new(Code::OverlappingPrefix, hidden.source.clone(), message, help);
+        diagnostics.push(finding.with_related(with_slash.source.clone()));
     }
 }

@@ -3,17 +3,18 @@
 use std::collections::HashMap;
 
 use k8s_openapi::serde_json;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::{Deserialize, DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
 use serde_saphyr::{DuplicateKeyPolicy, Location, Options};
 
 use super::fault::Fault;
-use super::field::FieldLines;
+use super::field::{FieldLines, field_at};
 use super::header::{Header, guess_header};
+use super::json;
 use super::strict::{self, Unknown};
 use crate::{Kind, Object};
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Syntax {
     Yaml,
     Json,
@@ -29,6 +30,23 @@ pub(super) struct Document<'t> {
     pub(super) kind: Option<Kind>,
     /// Whether it is an item of a List.
     pub(super) item: bool,
+}
+
+// ===== impl Syntax =====
+
+impl Syntax {
+    /// What is called `*.json` is read as JSON, anything else as YAML.
+    pub(super) fn of_file(name: &str) -> Self {
+        if name.ends_with(".json") { Self::Json } else { Self::Yaml }
+    }
+
+    /// Of a text without a name: JSON if its first value is a mapping in JSON. YAML that begins like one is
+    /// not read as it.
+    pub(super) fn of_text(text: &str) -> Self {
+        let text = text.trim_start_matches('\u{feff}').trim_start();
+        let is_json = || IgnoredAny::deserialize(&mut serde_json::Deserializer::from_str(text)).is_ok();
+        if text.starts_with('{') && is_json() { Self::Json } else { Self::Yaml }
+    }
 }
 
 // ===== impl Document =====
@@ -97,8 +115,16 @@ impl Document<'_> {
     /// The lines of all fields, counted inside the document.
     pub(super) fn field_lines(&self) -> FieldLines {
         match self.syntax {
-            Syntax::Json => FieldLines::new(std::iter::empty()),
+            Syntax::Json => json::field_lines(self.text),
             Syntax::Yaml => FieldLines::new(self.text.lines()),
+        }
+    }
+
+    /// The field on a line, counted inside the document.
+    pub(super) fn field_at(&self, line: u32) -> String {
+        match self.syntax {
+            Syntax::Json => json::field_at(self.text, line),
+            Syntax::Yaml => field_at(self.text, line),
         }
     }
 
@@ -167,7 +193,7 @@ pub(super) fn before<'t>(text: &'t str, part: &str) -> &'t str {
 }
 
 /// Whether a line of YAML says nothing: blank, a comment, a directive, or a document's beginning or end.
-fn is_blank(line: &str) -> bool {
+pub(super) fn is_blank(line: &str) -> bool {
     let line = line.strip_prefix("---").or_else(|| line.strip_prefix("...")).unwrap_or(line);
     let line = line.trim();
     line.is_empty() || line.starts_with(['#', '%'])

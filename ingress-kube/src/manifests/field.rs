@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 /// How deep and long field paths are looked at; ours are a third of it. A text within a value may look like
 /// fields of any depth.
-const MAX_DEPTH: usize = 32;
-const MAX_PATH_LEN: usize = 512;
+pub(super) const MAX_DEPTH: usize = 32;
+pub(super) const MAX_PATH_LEN: usize = 512;
 
 /// One step of a field path.
 enum Step<'t> {
@@ -53,13 +53,14 @@ pub(super) fn field_at(text: &str, line: u32) -> String {
     write_path(steps.iter().rev())
 }
 
-/// On which line (counted from 1) which field of a block-style document begins.
-#[derive(Debug)]
+/// On which line (counted from 1) which field of a document begins.
+#[derive(Debug, Default)]
 pub(super) struct FieldLines(HashMap<Box<str>, u32>);
 
 impl FieldLines {
+    /// Of the lines of a block-style document.
     pub(super) fn new<'t>(lines: impl Iterator<Item = &'t str>) -> Self {
-        let mut fields = HashMap::new();
+        let mut fields = Self::default();
         let mut path = String::new();
         let mut open: Vec<Open> = Vec::new();
         for (number, line) in (1..).zip(lines) {
@@ -84,11 +85,16 @@ impl FieldLines {
                     Token::Dash(_) => path += &format!("[{index}]"),
                 }
                 if path.len() <= MAX_PATH_LEN {
-                    fields.entry((&*path).into()).or_insert(number);
+                    fields.note(&path, number);
                 }
             }
         }
-        Self(fields)
+        fields
+    }
+
+    /// Adds a field; of two with one path the first counts.
+    pub(super) fn note(&mut self, field: &str, line: u32) {
+        self.0.entry(field.into()).or_insert(line);
     }
 
     /// The line of a field; where it has none of its own, that of what it stands in.
@@ -144,7 +150,7 @@ fn write_path<'t>(steps: impl Iterator<Item = &'t Step<'t>>) -> String {
     path
 }
 
-fn push_key(path: &mut String, key: &str) {
+pub(super) fn push_key(path: &mut String, key: &str) {
     if key.contains(['.', '/']) {
         *path += &format!("[{key}]");
         return;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ingress_core::{Code, Diagnostic, ObjectRef, Source};
 
+use super::document::Syntax;
 use super::locate::Located;
 use super::parse::{Manifest, Parsed, parse};
 use super::root::Root;
@@ -29,6 +30,7 @@ pub(super) struct Files {
 struct File {
     /// Of the text that was last read; nothing where it could not be.
     stamp: Option<Stamp>,
+    /// In the order of their lines.
     objects: Vec<Held>,
     /// Objects of an earlier text, served on because this one is faulty.
     kept: Vec<Held>,
@@ -69,7 +71,10 @@ impl Look {
         match super::scan::read(path) {
             Content::Gone => Self::Gone,
             Content::Unreadable(why) => Self::Unreadable(unreadable(&root.shown(path), why, true)),
-            Content::Text(stamp, text) => Self::Text(stamp, parse(&text, &root.shown(path))),
+            Content::Text(stamp, text) => {
+                let shown = root.shown(path);
+                Self::Text(stamp, parse(&text, &shown, Syntax::of_file(&shown)))
+            }
         }
     }
 }
@@ -152,33 +157,53 @@ impl Files {
         }
     }
 
-    /// The line of the field that a finding of translation is about. `texts` are the files that were read
-    /// for other findings of the same table.
+    /// The line of the field that a finding about a table's object is about. `texts` are the files that were
+    /// read for other findings of the same table.
     pub(super) fn line(
         &mut self,
         source: &Source,
         root: &Root,
         texts: &mut HashMap<PathBuf, Option<Located>>,
     ) -> Option<u32> {
-        let object = &*source.object;
-        let (shown, line) = (object.file.as_deref()?, object.line?);
-        let path = root.path(shown)?;
+        let path = root.path(source.object.file.as_deref()?)?;
         let file = self.files.get_mut(&path)?;
-        if shown.ends_with(".json") || source.field.is_empty() || !file.holds_now(object, line) {
-            return None;
-        }
+        let line = file.line_to_locate(source)?;
         let key = (line, source.field.clone());
         if let Some(found) = file.lines.get(&key) {
             return *found;
         }
         let stamp = file.stamp;
         let read = |path: &PathBuf| match super::scan::read(path) {
-            Content::Text(now, text) if Some(now) == stamp => Some(Located::new(text)),
+            Content::Text(now, text) if Some(now) == stamp => {
+                Some(Located::new(text, Syntax::of_file(&path.to_string_lossy())))
+            }
             _ => None,
         };
-        let found = texts.entry(path).or_insert_with_key(read).as_mut()?.line_of(line, &source.field);
+        let located = texts.entry(path).or_insert_with_key(read).as_mut()?;
+        let found = located.line_of(line, &source.object, &source.field);
         file.lines.insert(key, found);
         found
+    }
+
+    /// As [`Files::line`], where the file's text is at hand.
+    pub(super) fn line_in(&self, source: &Source, path: &Path, located: &mut Located) -> Option<u32> {
+        let line = self.files.get(path)?.line_to_locate(source)?;
+        located.line_of(line, &source.object, &source.field)
+    }
+
+    /// What the files hold, in the order of their paths; of objects with the same key all.
+    pub(super) fn manifests(&self) -> impl Iterator<Item = &Manifest> {
+        self.files.values().flat_map(|file| &file.objects).map(|held| &held.manifest)
+    }
+
+    /// What is wrong with the files themselves, by path.
+    pub(super) fn diagnostics(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.faults.iter().chain(self.files.values().flat_map(|file| &file.diagnostics))
+    }
+
+    /// Adds a directory that cannot be read.
+    pub(super) fn add_fault(&mut self, fault: Diagnostic) {
+        self.faults.push(fault);
     }
 
     /// Hands what changed to the controller, and all findings.
@@ -229,11 +254,19 @@ impl File {
         *self = Self { stamp: Some(stamp), objects, kept, diagnostics, ..Self::default() };
     }
 
+    /// On which line the object of a source stands, if it has a field to be looked for.
+    fn line_to_locate(&self, source: &Source) -> Option<u32> {
+        let line = source.object.line?;
+        (!source.field.is_empty() && self.holds_now(&source.object, line)).then_some(line)
+    }
+
     /// Whether its present text has the object on this line.
     fn holds_now(&self, object: &ObjectRef, line: u32) -> bool {
-        let found = self.objects.binary_search_by_key(&line, |held| held.manifest.origin.line);
-        let Some(held) = found.ok().and_then(|at| self.objects.get(at)) else { return false };
-        !self.doubtful && *held.key.name == *object.name && held.key.kind.as_str() == &*object.kind
+        let start = self.objects.partition_point(|held| held.manifest.origin.line < line);
+        let mut there = self.objects[start..].iter().take_while(|held| held.manifest.origin.line == line);
+        let is_object =
+            |held: &Held| *held.key.name == *object.name && held.key.kind.as_str() == &*object.kind;
+        !self.doubtful && there.any(is_object)
     }
 
     fn holds_any(&self) -> bool {
@@ -254,26 +287,30 @@ impl Held {
     fn is(&self, manifest: &Manifest) -> bool {
         self.key == manifest.object.key()
     }
+
+    fn source(&self) -> Source {
+        let Origin { file, line, .. } = &self.manifest.origin;
+        let object = ObjectRef {
+            kind: self.key.kind.as_str().into(),
+            namespace: (&*self.key.namespace).into(),
+            name: (&*self.key.name).into(),
+            created: None,
+            file: Some((&**file).into()),
+            line: Some(*line),
+        };
+        Source::new(object.into(), "")
+    }
 }
 
 fn duplicate(held: &Held, first: &Held) -> Diagnostic {
-    let Origin { file, line, .. } = &held.manifest.origin;
-    let object = ObjectRef {
-        kind: held.key.kind.as_str().into(),
-        namespace: (&*held.key.namespace).into(),
-        name: (&*held.key.name).into(),
-        created: None,
-        file: Some((&**file).into()),
-        line: Some(*line),
-    };
     let counts = &first.manifest.origin;
     let message = format!("the object is already in {}:{}, which counts", counts.file, counts.line);
     let help = "remove one of the two, or give it another name or namespace";
-    Diagnostic::new(Code::DuplicateObject, Source::new(object.into(), ""), message, help)
+    Diagnostic::new(Code::DuplicateObject, held.source(), message, help).with_related(first.source())
 }
 
 /// The fault of a file or directory under the name that is to be shown.
-fn unreadable(shown: &str, why: String, holds_any: bool) -> Diagnostic {
+pub(super) fn unreadable(shown: &str, why: String, holds_any: bool) -> Diagnostic {
     let object = ObjectRef { file: Some(shown.into()), ..ObjectRef::default() };
     let help = if holds_any { "what it held before is served on until it can be read again" } else { "" };
     Diagnostic::new(Code::UnreadableFile, Source::new(object.into(), ""), why, help)

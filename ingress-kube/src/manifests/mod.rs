@@ -1,4 +1,5 @@
-//! A directory of manifests as the source of objects, and everything that is edited in it.
+//! A directory of manifests as the source of objects, and everything that is edited in it. [`load_manifests`]
+//! reads manifests once instead, for a lint tool.
 //!
 //! Read are `*.yaml`, `*.yml` and `*.json` files in the directory and below, in the order of their paths.
 //! What begins with a dot is left out; symbolic links are followed, so a mounted ConfigMap (whose files are
@@ -34,6 +35,8 @@ mod fault;
 mod field;
 mod files;
 mod header;
+mod json;
+mod load;
 mod locate;
 mod parse;
 mod pending;
@@ -45,6 +48,7 @@ mod watch;
 
 use std::path::{Path, PathBuf};
 
+pub use load::{Loaded, load_manifests};
 pub use parse::{Manifest, parse_manifests};
 pub use watch::WatchHandle;
 

@@ -9,7 +9,6 @@ use serde_saphyr::Spanned;
 
 use super::document::{Document, Syntax, before, documents, item_text, json_values, line_breaks, options};
 use super::fault::Fault;
-use super::field::field_at;
 use super::header::{Header, guess_header};
 use super::strict::Unknown;
 use super::unknown::Cost;
@@ -32,7 +31,7 @@ pub struct Manifest {
 /// fault, too: below `spec.rules` it costs that rule of an Ingress, and directly in `spec` the Ingress if it
 /// may have been meant to say who serves it; otherwise the object counts without the field.
 pub fn parse_manifests(text: &str, file: &str) -> (Vec<Manifest>, Vec<Diagnostic>) {
-    let parsed = parse(text, file);
+    let parsed = parse(text, file, Syntax::of_file(file));
     (parsed.manifests, parsed.diagnostics)
 }
 
@@ -48,12 +47,13 @@ pub(super) struct Parsed {
     pub(super) withheld: Vec<ObjectKey>,
 }
 
-pub(super) fn parse(text: &str, file: &str) -> Parsed {
+pub(super) fn parse(text: &str, file: &str, syntax: Syntax) -> Parsed {
     let mut parser = Parser { file: file.into(), parsed: Parsed::default() };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let json = file.ends_with(".json");
-    let (syntax, documents) =
-        if json { (Syntax::Json, json_values(text)) } else { (Syntax::Yaml, documents(text)) };
+    let documents = match syntax {
+        Syntax::Json => json_values(text),
+        Syntax::Yaml => documents(text),
+    };
     for (line, text) in documents {
         parser.document(&Document { text, line, syntax, kind: None, item: false });
     }
@@ -72,9 +72,9 @@ struct YamlList {
 }
 
 #[derive(serde::Deserialize)]
-struct JsonList<'t> {
+pub(super) struct JsonList<'t> {
     #[serde(borrow, default)]
-    items: Option<Vec<&'t RawValue>>,
+    pub(super) items: Option<Vec<&'t RawValue>>,
 }
 
 // ===== impl Parser =====
@@ -213,7 +213,8 @@ impl Parser {
     fn report(&mut self, document: &Document<'_>, header: &Header, fault: Fault) {
         let metadata = header.metadata.clone().filter(|metadata| metadata.name.is_some());
         let metadata = metadata.or_else(|| document.parse::<Header>().ok()?.metadata).unwrap_or_default();
-        let line = match fault.line {
+        let line = fault.line.or_else(|| document.field_lines().line_of(&fault.field));
+        let line = match line {
             Some(line) => document.line.saturating_add(line).saturating_sub(1),
             None => document.first_line(),
         };
@@ -234,9 +235,7 @@ impl Parser {
         // Where the text is no YAML or JSON at all, its lines say nothing about fields.
         let unreadable = fault.syntax && !document.is_well_formed();
         let field = match fault.line {
-            Some(line) if !unreadable && fault.field.is_empty() && document.syntax == Syntax::Yaml => {
-                field_at(document.text, line)
-            }
+            Some(line) if !unreadable && fault.field.is_empty() => document.field_at(line),
             _ => fault.field.into_owned(),
         };
         let code = if unreadable { Code::UnreadableFile } else { Code::InvalidObject };

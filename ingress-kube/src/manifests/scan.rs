@@ -102,13 +102,32 @@ fn scan_directory(directory: &Path, above: &mut Vec<Identity>, scan: &mut Scan) 
     Ok(())
 }
 
+/// Reads what was asked for by name, even if it is no regular file: a pipe ends when its writer says so.
+///
+/// # Errors
+///
+/// When it cannot be read.
+pub(super) fn read_any(path: &Path) -> io::Result<Content> {
+    if fs::metadata(path)?.is_file() {
+        let (stamp, bytes) = try_read(path)?;
+        return Ok(content(stamp, bytes));
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(MAX_FILE_LEN + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE_LEN { Err(too_large()) } else { Ok(content(Stamp::NONE, bytes)) }
+}
+
+fn content(stamp: Stamp, bytes: Vec<u8>) -> Content {
+    match String::from_utf8(bytes) {
+        Ok(text) => Content::Text(stamp, text),
+        Err(_) => Content::Unreadable("the file is not UTF-8 text".into()),
+    }
+}
+
 /// Reads a file. What is no regular file, such as a pipe, is not opened, since that might never end.
 pub(super) fn read(path: &Path) -> Content {
     match try_read(path) {
-        Ok((stamp, bytes)) => match String::from_utf8(bytes) {
-            Ok(text) => Content::Text(stamp, text),
-            Err(_) => Content::Unreadable("the file is not UTF-8 text".into()),
-        },
+        Ok((stamp, bytes)) => content(stamp, bytes),
         // A link to nothing is still there; a file that is gone is not.
         Err(error) if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(path).is_err() => {
             Content::Gone
@@ -123,16 +142,20 @@ fn try_read(path: &Path) -> io::Result<(Stamp, Vec<u8>)> {
         return Err(io::Error::other("it is no regular file"));
     }
     if metadata.len() > MAX_FILE_LEN {
-        return Err(io::Error::other(format!("it is larger than {} MiB", MAX_FILE_LEN >> 20)));
+        return Err(too_large());
     }
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default() + 1);
     fs::File::open(path)?.take(MAX_FILE_LEN).read_to_end(&mut bytes)?;
     Ok((Stamp::of(&metadata), bytes))
 }
 
+fn too_large() -> io::Error {
+    io::Error::other(format!("it is larger than {} MiB", MAX_FILE_LEN >> 20))
+}
+
 impl Stamp {
     /// Of something that cannot be looked at.
-    const NONE: Self =
+    pub(super) const NONE: Self =
         Self { modified: None, len: 0, id: Identity { created: None, device_and_inode: (0, 0) } };
 
     fn of(metadata: &Metadata) -> Self {
