@@ -48,6 +48,13 @@ pub(crate) struct RunOptions {
     #[command(flatten)]
     pub(crate) listen: ListenOptions,
 
+    #[command(flatten)]
+    pub(crate) translation: TranslationOptions,
+}
+
+/// Which objects are served, and how.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct TranslationOptions {
     /// Serve only this IngressClass, by name
     #[arg(long, env = "INGRESS_CLASS", value_name = "NAME")]
     pub(crate) ingress_class: Option<String>,
@@ -64,6 +71,10 @@ pub(crate) struct RunOptions {
     /// Where requests for a Service go: to its endpoints, or to its clusterIP
     #[arg(long, env = "INGRESS_UPSTREAM", value_enum, default_value_t = UpstreamArg::Endpoints)]
     pub(crate) upstream: UpstreamArg,
+
+    /// Service for requests that no Ingress takes; without a port its first TCP port
+    #[arg(long, env = "INGRESS_DEFAULT_BACKEND_SERVICE", value_name = "NAMESPACE/NAME[:PORT]")]
+    pub(crate) default_backend_service: Option<String>,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -102,10 +113,27 @@ pub(crate) enum UpstreamArg {
     ClusterIp,
 }
 
-impl RunOptions {
-    /// What the translation of objects needs to know. An empty name, as templates of Deployments leave it, is
-    /// no name.
-    pub(crate) fn config(&self) -> Config {
+impl Default for TranslationOptions {
+    fn default() -> Self {
+        Self {
+            ingress_class: None,
+            controller_class: ingress_kube::DEFAULT_CONTROLLER.into(),
+            watch_ingress_without_class: false,
+            upstream: UpstreamArg::Endpoints,
+            default_backend_service: None,
+        }
+    }
+}
+
+impl TranslationOptions {
+    /// What the translation of objects needs to know. An empty text, as templates of Deployments leave it, is
+    /// none.
+    ///
+    /// # Errors
+    ///
+    /// A flag whose value cannot be used, in one line that names it.
+    pub(crate) fn config(&self) -> Result<Config, String> {
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let mut config = Config::default()
             .watch_ingress_without_class(self.watch_ingress_without_class)
             .upstream(match self.upstream {
@@ -115,10 +143,14 @@ impl RunOptions {
         if !self.controller_class.is_empty() {
             config = config.controller_class(&self.controller_class);
         }
-        match self.ingress_class.as_deref() {
-            None | Some("") => config,
-            Some(name) => config.ingress_class(name),
+        if let Some(name) = given(&self.ingress_class) {
+            config = config.ingress_class(name);
         }
+        if let Some(text) = given(&self.default_backend_service) {
+            let service = text.parse().map_err(|error| format!("--default-backend-service: {error}"))?;
+            config = config.default_backend_service(service);
+        }
+        Ok(config)
     }
 }
 
@@ -152,6 +184,6 @@ mod tests {
                 flags += 1;
             }
         }
-        assert!(flags >= 14, "{flags}");
+        assert!(flags >= 15, "{flags}");
     }
 }

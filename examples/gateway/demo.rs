@@ -12,7 +12,7 @@ use ingress_core::{HostMatch, PathMatch, RequestHost, RequestPath, RouteTable};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::Failure;
-use crate::args::{DemoOptions, RunOptions, UpstreamArg};
+use crate::args::{DemoOptions, RunOptions, TranslationOptions};
 use crate::run::{self, Started};
 
 /// The manifests, in case that there is no clone of the repository around.
@@ -39,14 +39,8 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<(), Failure> {
         }
     };
     start_echo_services()?;
-    let options = RunOptions {
-        manifests,
-        listen: options.listen.clone(),
-        ingress_class: None,
-        controller_class: ingress_kube::DEFAULT_CONTROLLER.into(),
-        watch_ingress_without_class: false,
-        upstream: UpstreamArg::Endpoints,
-    };
+    let options =
+        RunOptions { manifests, listen: options.listen.clone(), translation: TranslationOptions::default() };
     run::run(&options, |started| print_guide(started, &options.manifests))
 }
 

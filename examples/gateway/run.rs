@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use ingress_core::{RouteTable, TableReader};
+use ingress_core::{RouteTable, TableReader, TableWriter};
 use ingress_kube::IngressController;
 use ingress_kube::manifests::{ManifestDir, WatchHandle};
 use ingress_tower::IngressService;
@@ -34,17 +34,20 @@ struct Listeners {
 
 /// Serves until a signal says stop. `started` is called once, when the first table is being served.
 pub(crate) fn run(options: &RunOptions, started: impl FnOnce(&Started)) -> Result<(), Failure> {
+    let config = options.translation.config().map_err(Failure::Usage)?;
     let manifests = ManifestDir::open(&options.manifests).map_err(|error| Failure::Usage(chain(&error)))?;
     let http = bind("--http", options.listen.http)?;
     let admin = bind("--admin", options.listen.admin)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::System(format!("cannot start: {error}")))?;
-    runtime.block_on(serve(options, manifests, Listeners { http, admin }, started))
+    let controller = |writer| IngressController::new(config, writer);
+    runtime.block_on(serve(options, manifests, controller, Listeners { http, admin }, started))
 }
 
 async fn serve(
     options: &RunOptions,
     manifests: ManifestDir,
+    controller: impl FnOnce(TableWriter) -> IngressController,
     listeners: Listeners,
     started: impl FnOnce(&Started),
 ) -> Result<(), Failure> {
@@ -53,7 +56,7 @@ async fn serve(
     let admin = Admin::new(reader.clone());
     let (admin_listener, admin_addr) = listeners.admin;
     let mut serve_admin = tokio::spawn(admin.clone().serve(admin_listener));
-    let _watching = load(manifests, IngressController::new(options.config(), writer)).await?;
+    let _watching = load(manifests, controller(writer)).await?;
 
     let service = IngressService::new(reader.clone());
     let server = Server::new().drain_limit(options.listen.shutdown_grace_period);

@@ -39,6 +39,10 @@ fn what_cannot_start_says_why_in_one_line() {
         assert!(text.contains(&address) && text.contains(flag), "{text}");
     }
 
+    let (status, text) = ended(&["run", "--manifests", path, "--default-backend-service", "errors"]);
+    assert_eq!((status, text.lines().count()), (Some(2), 1), "{text}");
+    assert!(text.contains("--default-backend-service") && text.contains("NAMESPACE/NAME"), "{text}");
+
     for arguments in [&["run"][..], &["run", "--manifests", path, "--workers", "0"], &["--nonsense"]] {
         assert_eq!(ended(arguments).0, Some(2), "{arguments:?}");
     }
@@ -76,6 +80,7 @@ fn help_is_complete() {
         "--controller-class",
         "--watch-ingress-without-class",
         "--upstream",
+        "--default-backend-service",
         "--workers",
         "--shutdown-grace-period",
         "INGRESS_MANIFESTS",
@@ -94,6 +99,7 @@ fn flags_can_come_from_the_environment() {
     command.env("INGRESS_MANIFESTS", directory.path()).env("INGRESS_HTTP", "127.0.0.1:0");
     command.env("INGRESS_ADMIN", "127.0.0.1:0").env("INGRESS_WORKERS", "1");
     // Templates leave names empty; a switch can be any word for yes or no.
+    command.env("INGRESS_DEFAULT_BACKEND_SERVICE", "");
     command.env("INGRESS_CLASS", "").env("INGRESS_CONTROLLER_CLASS", "");
     command.env("INGRESS_WATCH_INGRESS_WITHOUT_CLASS", "1");
     let gateway = Gateway::start(command);

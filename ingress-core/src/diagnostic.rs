@@ -91,6 +91,11 @@ codes! {
     MissingResource "ING018" Error "a resource backend that no service in this process answers"
     NoHttp "ING019" Warning "a rule with a host and no paths; it only takes the default backend"
     AmbiguousRulePath "ING020" Warning "a rule's path that servers read in different ways, so that no request reaches it"
+    HostNotOwned "ING021" Error "a rule whose host its namespace may not claim; the rule is not served"
+    InvalidParameters "ING022" Error "an IngressClass whose parameters cannot be used; the class is served without"
+    InvalidAnnotation "ING023" Error "an annotation of ours, or a class parameter, whose value cannot be used"
+    UnknownAnnotation "ING024" Warning "an annotation of ours, or a class parameter, that nobody knows"
+    DefaultBackend "ING025" Error "a global default backend that does not exist; requests for it are answered with 503"
 }
 
 // ===== impl Diagnostic =====

@@ -2,6 +2,8 @@
 
 use ingress_core::{Algorithm, ResourceRef};
 
+use crate::DefaultBackendService;
+
 /// The `spec.controller` of IngressClass objects that are ours, unless [`Config::controller_class`] says
 /// otherwise.
 pub const DEFAULT_CONTROLLER: &str = "ingress-gateway.io/gateway";
@@ -23,6 +25,10 @@ pub struct Config {
     pub algorithm: Algorithm,
     /// The resource backends that this process answers itself; any other is a finding.
     pub resources: Vec<ResourceRef>,
+    /// The Service that takes what no rule and no default backend of an Ingress takes: the global default
+    /// backend. It comes after the default backends of Ingresses without rules or with host-less rules, and
+    /// before that of the oldest Ingress with a default backend.
+    pub default_backend_service: Option<DefaultBackendService>,
 }
 
 /// What addresses a Service's requests go to.
@@ -46,6 +52,7 @@ impl Default for Config {
             upstream: Upstream::default(),
             algorithm: Algorithm::default(),
             resources: Vec::new(),
+            default_backend_service: None,
         }
     }
 }
@@ -90,6 +97,13 @@ impl Config {
     #[must_use]
     pub fn resource(mut self, resource: ResourceRef) -> Self {
         self.resources.push(resource);
+        self
+    }
+
+    /// Sets the Service that takes what no rule and no default backend of an Ingress takes.
+    #[must_use]
+    pub fn default_backend_service(mut self, service: DefaultBackendService) -> Self {
+        self.default_backend_service = Some(service);
         self
     }
 }

@@ -23,6 +23,7 @@
 
 mod config;
 mod controller;
+mod default_backend;
 #[cfg(feature = "manifests")]
 mod error;
 #[cfg(feature = "manifests")]
@@ -33,6 +34,7 @@ mod translate;
 
 pub use config::{Config, DEFAULT_CONTROLLER, Upstream};
 pub use controller::{IngressController, Report};
+pub use default_backend::{DefaultBackendService, DefaultBackendServiceError};
 #[cfg(feature = "manifests")]
 pub use error::Error;
 pub use object::{Kind, Object, ObjectKey, Origin};

@@ -1,11 +1,11 @@
 //! Rules to table: order, conflicts, isolation of faults.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::hosts::{HostIndex, HostRoutes};
 use super::paths::PathIndex;
-use super::{Route, RouteId, RouteTable};
+use super::{Route, RouteTable};
 use crate::{
     Algorithm, Backend, BackendRef, Code, Diagnostic, Endpoint, EndpointSet, HostMatch, PathMatch, Rule,
     Source,
@@ -21,6 +21,8 @@ pub struct RouteTableBuilder {
     endpoints: BTreeMap<BackendRef, (Vec<Endpoint>, Option<Algorithm>)>,
     algorithm: Algorithm,
     diagnostics: Vec<Diagnostic>,
+    reserved: BTreeSet<HostMatch>,
+    reserved_default: Option<BackendRef>,
 }
 
 impl RouteTableBuilder {
@@ -53,6 +55,26 @@ impl RouteTableBuilder {
         self
     }
 
+    /// Keeps a host for the rules that name it. What these do not take, rules without a host do not take
+    /// either, neither their paths nor their default.
+    ///
+    /// A reserved [`HostMatch::Exact`] is in the table even without a rule, so that wildcards do not take it.
+    /// A reserved [`HostMatch::Wildcard`] stands for names with *any* number of labels in front; rules for
+    /// wildcards and exact hosts below are served as ever. [`HostMatch::Any`] reserves nothing.
+    pub fn reserve(&mut self, host: HostMatch) -> &mut Self {
+        if host != HostMatch::Any {
+            self.reserved.insert(host);
+        }
+        self
+    }
+
+    /// Sets what serves requests for reserved hosts that no rule for these hosts takes; without it nothing
+    /// does.
+    pub fn reserve_default(&mut self, backend: BackendRef) -> &mut Self {
+        self.reserved_default = Some(backend);
+        self
+    }
+
     /// Adds a finding of whoever makes the rules, so that it is published with the table.
     pub fn diagnostic(&mut self, diagnostic: Diagnostic) -> &mut Self {
         self.diagnostics.push(diagnostic);
@@ -71,7 +93,7 @@ impl RouteTableBuilder {
         self,
         mut locate: impl FnMut(&Source) -> Option<u32>,
     ) -> (RouteTable, Arc<[Diagnostic]>) {
-        let Self { mut rules, mut endpoints, algorithm, mut diagnostics } = self;
+        let Self { mut rules, mut endpoints, algorithm, mut diagnostics, reserved, reserved_default } = self;
         rules.sort_by(|a, b| a.precedence().cmp(&b.precedence()));
         rules.dedup_by(|loser, winner| {
             let same = loser.host == winner.host && loser.path == winner.path;
@@ -83,11 +105,18 @@ impl RouteTableBuilder {
         report_overlaps(&rules, &mut diagnostics);
         diagnostics.extend(rules.iter().filter(|rule| rule.path.is_unreachable()).map(unreachable_path));
 
+        // Behind all others: a second default for any host, which only reserved hosts see.
+        let shared = rules.len();
+        let reserved_default = reserved_default.filter(|_| !reserved.is_empty());
+        rules.extend(reserved_default.map(|backend| Rule::new(HostMatch::Any, PathMatch::Default, backend)));
+
         let mut references: Vec<_> = rules.iter().map(|rule| rule.backend.clone()).collect();
         references.sort();
         references.dedup();
         let routes: Box<[Route]> = rules.into_iter().map(|rule| compile(rule, &references)).collect();
-        let hosts = index(&routes);
+        let mut hosts = index(&routes[..shared]);
+        let reserved: Box<[HostMatch]> = reserved.into_iter().collect();
+        hosts.reserve(&reserved, routes.get(shared).map(|route| route.id(shared as u32)));
         let backends = references.into_iter().enumerate().map(|(index, reference)| {
             let (endpoints, own) = endpoints.remove(&reference).unwrap_or_default();
             let endpoints = EndpointSet::new(endpoints, own.as_ref().unwrap_or(&algorithm));
@@ -102,7 +131,10 @@ impl RouteTableBuilder {
         diagnostics.sort_by_cached_key(order);
         diagnostics.dedup();
         let diagnostics: Arc<[Diagnostic]> = diagnostics.into();
-        (RouteTable { generation: 0, routes, backends, hosts, diagnostics: diagnostics.clone() }, diagnostics)
+        (
+            RouteTable { generation: 0, routes, backends, hosts, reserved, diagnostics: diagnostics.clone() },
+            diagnostics,
+        )
     }
 }
 
@@ -119,7 +151,7 @@ fn index(routes: &[Route]) -> HostIndex {
         let mut paths = Vec::with_capacity(routes.len());
         let mut default = None;
         for route in routes {
-            let id = RouteId { route: number, backend: route.backend };
+            let id = route.id(number);
             match route.path {
                 PathMatch::Default => default = Some(id),
                 _ => paths.push((&route.path, id)),

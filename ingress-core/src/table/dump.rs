@@ -11,6 +11,9 @@ pub struct TableDump<'t> {
     generation: u64,
     routes: Vec<RouteDump<'t>>,
     backends: Vec<BackendDump<'t>>,
+    /// Hosts that only rules for them take; those with `*.` at any depth.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reserved: Vec<String>,
     diagnostics: &'t [Diagnostic],
 }
 
@@ -64,6 +67,7 @@ impl RouteTable {
             generation: self.generation,
             routes: routes.collect(),
             backends: backends.collect(),
+            reserved: self.reserved.iter().map(ToString::to_string).collect(),
             diagnostics: &self.diagnostics,
         }
     }

@@ -1,7 +1,7 @@
 //! From a host to its paths: exact, then wildcard, then any (ruling R3).
 
 use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::RouteId;
 use super::paths::PathIndex;
@@ -14,6 +14,17 @@ pub(super) struct HostIndex {
     /// By what follows `*.`.
     wildcard: HashMap<Box<[u8]>, HostRoutes, RandomState>,
     any: HostRoutes,
+    reserved: Reserved,
+}
+
+/// The hosts that host-less rules do not take.
+#[derive(Debug, Default)]
+struct Reserved {
+    names: HashSet<Box<[u8]>, RandomState>,
+    /// What follows `*.`: all names below are reserved.
+    suffixes: HashSet<Box<[u8]>, RandomState>,
+    /// What serves these hosts instead.
+    default: Option<RouteId>,
 }
 
 /// What one host has.
@@ -36,20 +47,64 @@ impl HostIndex {
         }
     }
 
+    /// Takes hosts away from wildcards and host-less rules; `default` is what reserved hosts have instead.
+    pub(super) fn reserve(&mut self, hosts: &[HostMatch], default: Option<RouteId>) {
+        self.reserved.default = default;
+        for host in hosts {
+            match host {
+                HostMatch::Exact(name) => {
+                    let name: Box<[u8]> = name.as_str().as_bytes().into();
+                    self.exact.entry(name.clone()).or_default();
+                    self.reserved.names.insert(name);
+                }
+                HostMatch::Wildcard(suffix) => {
+                    self.reserved.suffixes.insert(suffix.as_str().as_bytes().into());
+                }
+                HostMatch::Any => {}
+            }
+        }
+    }
+
     /// A host that matches owns the request: where no path of it fits, its own default backend serves and
     /// then the one of the host-less rules, but no other host's paths.
     #[inline]
     pub(super) fn find(&self, host: &RequestHost, path: &str) -> Option<RouteId> {
-        let routes = self.host_routes(host);
-        routes.paths.find(path).or(routes.default).or(self.any.default)
+        match self.named(host) {
+            Some(routes) => routes.paths.find(path).or(routes.default).or_else(|| self.default(host)),
+            None if self.reserved.takes(host) => self.reserved.default,
+            None => self.any.paths.find(path).or(self.any.default),
+        }
     }
 
-    fn host_routes(&self, host: &RequestHost) -> &HostRoutes {
-        self.exact.get(host.as_bytes()).or_else(|| self.wildcard.get(host.parent()?)).unwrap_or(&self.any)
+    fn named(&self, host: &RequestHost) -> Option<&HostRoutes> {
+        self.exact.get(host.as_bytes()).or_else(|| self.wildcard.get(host.parent()?))
+    }
+
+    fn default(&self, host: &RequestHost) -> Option<RouteId> {
+        if self.reserved.takes(host) { self.reserved.default } else { self.any.default }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.exact.len() + self.wildcard.len() + usize::from(!self.any.is_empty())
+        let routed = self.exact.values().filter(|routes| !routes.is_empty()).count();
+        routed + self.wildcard.len() + usize::from(!self.any.is_empty())
+    }
+}
+
+impl Reserved {
+    #[inline]
+    fn takes(&self, host: &RequestHost) -> bool {
+        !(self.names.is_empty() && self.suffixes.is_empty()) && self.holds(host)
+    }
+
+    fn holds(&self, host: &RequestHost) -> bool {
+        let mut above = host.parent().filter(|_| !self.suffixes.is_empty());
+        while let Some(suffix) = above {
+            if self.suffixes.contains(suffix) {
+                return true;
+            }
+            above = memchr::memchr(b'.', suffix).map(|dot| &suffix[dot + 1..]);
+        }
+        self.names.contains(host.as_bytes())
     }
 }
 

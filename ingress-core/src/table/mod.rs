@@ -26,6 +26,7 @@ pub struct RouteTable {
     routes: Box<[Route]>,
     backends: Box<[Arc<Backend>]>,
     hosts: HostIndex,
+    reserved: Box<[HostMatch]>,
     diagnostics: Arc<[Diagnostic]>,
 }
 
@@ -110,7 +111,12 @@ impl RouteTable {
         self.backends.iter()
     }
 
-    /// How many hosts, wildcards and host-less rule sets there are.
+    /// The hosts that only rules for them take ([`RouteTableBuilder::reserve`]), in order.
+    pub fn reserved_hosts(&self) -> &[HostMatch] {
+        &self.reserved
+    }
+
+    /// How many hosts, wildcards and host-less rule sets there are; a reserved host without a rule is none.
     pub fn host_count(&self) -> usize {
         self.hosts.len()
     }
@@ -125,6 +131,7 @@ impl PartialEq for RouteTable {
     fn eq(&self, other: &Self) -> bool {
         self.routes == other.routes
             && self.backends == other.backends
+            && self.reserved == other.reserved
             && self.diagnostics == other.diagnostics
     }
 }
@@ -132,6 +139,11 @@ impl PartialEq for RouteTable {
 // ===== impl Route =====
 
 impl Route {
+    /// Its place, where it is the `number`th of its table.
+    fn id(&self, number: u32) -> RouteId {
+        RouteId { route: number, backend: self.backend }
+    }
+
     /// Which hosts it takes.
     pub fn host(&self) -> &HostMatch {
         &self.host

@@ -148,9 +148,9 @@ fn speaks_to_a_controller(annotation: &str) -> bool {
 ///
 /// Each host of an Ingress takes that Ingress's default backend. The overall default, which also takes the
 /// hosts that no rule names, is that of the Ingresses without rules; without such, that of the Ingresses
-/// with host-less rules; without those, that of the oldest Ingress with a default backend: "If none of
-/// the hosts or paths match the HTTP request in the Ingress objects, the traffic is routed to your default
-/// backend" (Kubernetes documentation, Ingress).
+/// with host-less rules; without those, the global default backend that the configuration names; without one,
+/// that of the oldest Ingress with a default backend: "If none of the hosts or paths match the HTTP request in
+/// the Ingress objects, the traffic is routed to your default backend" (Kubernetes documentation, Ingress).
 #[derive(Default)]
 pub(super) struct Defaults {
     /// Of Ingresses without rules.
@@ -181,14 +181,15 @@ impl Defaults {
         }
     }
 
-    pub(super) fn finish(self, out: &mut Output) {
+    /// `global` is the rule of the global default backend.
+    pub(super) fn finish(self, global: Option<Rule>, out: &mut Output) {
         let overall = match (self.overall.is_empty(), self.hostless.is_empty()) {
             (false, _) => {
                 self.hostless.iter().for_each(|rule| report_hidden(rule, out));
                 self.overall
             }
             (true, false) => self.hostless,
-            (true, true) => self.first.into_iter().collect(),
+            (true, true) => global.or(self.first).into_iter().collect(),
         };
         overall.into_iter().for_each(|rule| out.rule(rule));
     }

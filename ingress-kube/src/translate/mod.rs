@@ -11,11 +11,13 @@
 //! | endpoint | that endpoint |
 //!
 //! `class` says which Ingresses are served, `ingress` makes their rules, `path` and `backend` read the parts of
-//! one, `service` finds what a backend points at, `endpoints` finds its addresses, `api` holds what differs between Kubernetes versions.
+//! one, `service` finds what a backend points at, `endpoints` finds its addresses,
+//! `default_backend` adds the global one, `api` holds what differs between Kubernetes versions.
 
 mod api;
 mod backend;
 mod class;
+mod default_backend;
 mod endpoints;
 pub(crate) mod hints;
 mod ingress;
@@ -68,7 +70,8 @@ pub(crate) fn run(store: &Store, config: &Config) -> Translation {
             class::Owner::Nobody => unserved += 1,
         }
     }
-    defaults.finish(&mut out);
+    let global = default_backend::rule(&mut services, &mut out);
+    defaults.finish(global, &mut out);
     Translation { builder: out.builder, findings: out.findings, rules: out.rules, foreign, unserved }
 }
 

@@ -48,6 +48,14 @@ impl<'a> Services<'a> {
         Self { store, config, slices: Slices::new(store), resolved: HashMap::new() }
     }
 
+    /// The number of a Service's first TCP port.
+    pub(super) fn first_port(&self, namespace: &str, name: &str) -> Option<u16> {
+        let spec = self.store.services.get(namespace, name)?.object.spec.as_ref()?;
+        let mut ports = spec.ports.iter().flatten();
+        let first = ports.find(|port| endpoints::is_tcp(port.protocol.as_deref()))?;
+        u16::try_from(first.port).ok()
+    }
+
     pub(super) fn config(&self) -> &'a Config {
         self.config
     }
