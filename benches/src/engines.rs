@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::RandomState;
-use ingress_core::{BackendRef, PathMatch, PortRef, RequestHost, RequestPath, RouteTable, Rule};
+use ingress_core::{BackendRef, PathMatch, PortRef, RequestHead, RequestHost, RequestPath, RouteTable, Rule};
 
 use crate::{BenchRequest, BenchRule};
 
@@ -81,16 +81,17 @@ impl Table {
     }
 
     fn find(&self, host: &RequestHost, path: &RequestPath<'_>) -> Option<u32> {
-        let found = self.table.lookup(host, path).ok()??;
-        Some(self.numbers[found.backend.index() as usize])
+        let found = self.table.lookup(&RequestHead::new(host, path)).ok()??;
+        Some(self.numbers[found.backend(|_| 0)?.index() as usize])
     }
 
     /// The address of what was found: like the numbers of the other engines, it comes without reading the
     /// backend itself.
     #[inline]
     fn address(&self, host: &RequestHost, path: &RequestPath<'_>) -> usize {
-        let found = self.table.lookup(host, path).ok().flatten();
-        found.map_or(0, |found| std::ptr::from_ref(found.backend).addr())
+        let found = self.table.lookup(&RequestHead::new(host, path)).ok().flatten();
+        let backend = found.and_then(|found| found.backend(|_| 0));
+        backend.map_or(0, |backend| std::ptr::from_ref(backend).addr())
     }
 }
 

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::HeaderValue;
 use axum::http::header::{HOST, HeaderName};
-use ingress_core::{HostMatch, PathMatch, RequestHost, RequestPath, RouteTable};
+use ingress_core::{HostMatch, PathMatch, RequestHead, RequestHost, RequestPath, RouteTable};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::Failure;
@@ -129,7 +129,7 @@ fn requests(table: &RouteTable) -> Vec<(String, String)> {
         let path = match found.route.path() {
             PathMatch::Exact(path) => path.as_str().to_owned(),
             PathMatch::Prefix(path) => format!("{}/item/7", path.as_str().trim_end_matches('/')),
-            PathMatch::Default => "/nothing/else/fits".into(),
+            _ => "/nothing/else/fits".into(),
         };
         requests.push((host, path));
     }
@@ -141,9 +141,10 @@ fn requests(table: &RouteTable) -> Vec<(String, String)> {
 fn expected(table: &RouteTable, host: &str, path: &str) -> String {
     let services: BTreeMap<_, _> = ECHO.iter().map(|&(service, port)| (port, service)).collect();
     let found = RequestHost::parse(host).ok().zip(RequestPath::parse(path).ok());
-    let found = found.and_then(|(host, path)| table.lookup(&host, &path).ok().flatten());
+    let found =
+        found.as_ref().and_then(|(host, path)| table.lookup(&RequestHead::new(host, path)).ok().flatten());
     let Some(found) = found else { return "404 Not Found".into() };
-    match found.backend.endpoints().pick(0) {
+    match found.backend(|_| 0).and_then(|backend| backend.endpoints().pick(0)) {
         None => "503 Service Unavailable".into(),
         Some(endpoint) => match services.get(&endpoint.address().port()) {
             Some(service) => answer(service, "GET", host, path).trim_end().to_owned(),

@@ -11,7 +11,7 @@ pub use table::{Case, table_oracle};
 
 use std::collections::BTreeSet;
 
-use ingress_core::{HostMatch, PathMatch, RequestHost, RequestPath, RouteTable};
+use ingress_core::{HostMatch, PathMatch, RequestHead, RequestHost, RequestPath, RouteTable};
 use ingress_kube::manifests::parse_manifests;
 use ingress_kube::{Config, Store, translate};
 
@@ -72,7 +72,7 @@ fn check_reachable(path: &PathMatch) {
     builder.rule(ingress_core::Rule::new(HostMatch::Any, path.clone(), backend));
     let (table, findings) = builder.build();
     let request = RequestPath::parse(path.as_str()).expect("a rule's path is a request's path");
-    let found = table.lookup(&RequestHost::ABSENT, &request);
+    let found = table.lookup(&RequestHead::new(&RequestHost::ABSENT, &request));
     assert!(matches!(found, Ok(Some(_))) || request.is_ambiguous(), "{path:?}: {findings:?}");
 }
 
@@ -97,7 +97,7 @@ pub fn manifest(data: &[u8]) {
         // Of several objects with one key the last is kept, so only without them the order says nothing.
         assert!(keys.len() < manifests.len() || table == build(&reversed), "{text}");
         for found in table.routes() {
-            let _ = found.backend.endpoints().pick(0);
+            let _ = found.backends().map(|(backend, _)| backend.endpoints().pick(0).is_some()).count();
         }
         for finding in table.diagnostics() {
             assert!(!finding.to_string().is_empty());

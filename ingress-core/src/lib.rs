@@ -3,27 +3,38 @@
 
 mod backend;
 mod balance;
+mod condition;
 mod diagnostic;
 mod endpoint;
+mod head;
 mod host;
 mod path;
+mod pattern;
 mod publish;
 mod rule;
 mod source;
+mod split;
 mod table;
 
 pub use backend::{Backend, BackendRef, BackendRefError, PortRef, ResourceRef, ServiceRef};
 pub use balance::{Algorithm, Balance};
+pub use condition::{Conditions, Unmet, ValueMatch};
 pub use diagnostic::{Code, Diagnostic, Severity};
-pub use endpoint::{Endpoint, EndpointSet};
+pub use endpoint::{Endpoint, EndpointAddress, EndpointSet, EndpointState};
+pub use head::RequestHead;
 pub use host::{HostError, HostMatch, HostName, MAX_HOST_LEN, RequestHost};
-pub use path::{PathError, PathMatch, PathText, RequestPath};
+pub use path::{PathError, PathMatch, PathTemplate, PathText, RequestPath};
+pub use pattern::{Pattern, PatternError};
 pub use publish::{TableReader, TableWriter, table};
 pub use rule::Rule;
 pub use source::{ObjectRef, Source};
+pub use split::{Backends, SplitRef};
 #[cfg(feature = "serde")]
 pub use table::TableDump;
-pub use table::{AmbiguousPath, Route, RouteMatch, RouteTable, RouteTableBuilder};
+pub use table::{
+    AmbiguousPath, AmbiguousPaths, HostFallthrough, Route, RouteMatch, RouteTable, RouteTableBuilder,
+    UnservedRule,
+};
 
 /// Every public type may be sent to and shared between threads, and says what it is.
 #[allow(dead_code, reason = "checked by the compiler, never called")]
@@ -32,4 +43,5 @@ fn assert_auto_traits() {
     assert::<(Algorithm, Backend, BackendRef, Code, Diagnostic, Endpoint, EndpointSet, HostMatch)>();
     assert::<(ObjectRef, PathMatch, RequestHost, RequestPath<'_>, Route, RouteMatch<'_>, RouteTable)>();
     assert::<(RouteTableBuilder, Rule, Source, TableReader, TableWriter)>();
+    assert::<(Backends, Conditions, Pattern, PathTemplate, RequestHead<'_>, UnservedRule, ValueMatch)>();
 }

@@ -1,6 +1,6 @@
 //! The input of the compiler.
 
-use crate::{BackendRef, HostMatch, PathMatch, Source};
+use crate::{BackendRef, Backends, Conditions, HostMatch, PathMatch, Source};
 
 /// One host and path, and what serves it. Compiled into a [`Route`](crate::Route).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,17 +10,31 @@ pub struct Rule {
     pub host: HostMatch,
     /// Which paths of these hosts.
     pub path: PathMatch,
+    /// What else a request must meet; nothing for a rule of an Ingress.
+    pub conditions: Conditions,
     /// What serves them.
-    pub backend: BackendRef,
+    pub backends: Backends,
     /// The object and field that the rule stems from; decides between two rules for the same host and
     /// path (ruling R10), where a rule without a source comes last.
     pub source: Option<Source>,
 }
 
 impl Rule {
-    /// A rule without a source.
+    /// A rule without conditions and without a source, served by one backend.
     pub fn new(host: HostMatch, path: PathMatch, backend: BackendRef) -> Self {
-        Self { host, path, backend, source: None }
+        Self::with_backends(host, path, Backends::One(backend))
+    }
+
+    /// As [`Rule::new`], where several backends may share the requests; see [`Backends::split`].
+    pub fn with_backends(host: HostMatch, path: PathMatch, backends: Backends) -> Self {
+        Self { host, path, conditions: Conditions::default(), backends, source: None }
+    }
+
+    /// Says what a request must meet besides host and path.
+    #[must_use]
+    pub fn with_conditions(mut self, conditions: Conditions) -> Self {
+        self.conditions = conditions;
+        self
     }
 
     /// Says which object and field the rule stems from.
@@ -30,9 +44,15 @@ impl Rule {
         self
     }
 
-    /// The order in which rules are compiled: by host, by precedence of the path, and then the one that
-    /// wins first. No part of it depends on the order in which rules were added.
+    /// The order in which rules are compiled: by host, by precedence of path and conditions, and then the one
+    /// that wins first. No part of it depends on the order in which rules were added.
     pub(crate) fn precedence(&self) -> impl Ord + '_ {
-        (&self.host, &self.path, self.source.is_none(), &self.source, &self.backend)
+        let place = (&self.host, self.path.precedence(), self.conditions.precedence());
+        (place, self.source.is_none(), &self.source, &self.conditions, &self.path, &self.backends)
+    }
+
+    /// Whether both take the paths of the same hosts.
+    pub(crate) fn takes_same_paths(&self, other: &Self) -> bool {
+        self.host == other.host && self.path.takes_same(&other.path)
     }
 }

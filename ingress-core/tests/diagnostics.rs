@@ -5,7 +5,8 @@
 use std::sync::Arc;
 
 use ingress_core::{
-    Code, Diagnostic, ObjectRef, PathMatch, RequestHost, RequestPath, RouteTable, Rule, Severity, Source,
+    Code, Diagnostic, ObjectRef, PathMatch, RequestHead, RequestHost, RequestPath, RouteTable, Rule,
+    Severity, Source,
 };
 
 fn rule(name: &str, created: i64, host: &str, path: PathMatch) -> Rule {
@@ -82,7 +83,7 @@ fn a_rule_that_no_request_reaches_is_reported() {
         let (table, findings) = build([rule("web", 1, "x.example", path.unwrap())]);
         assert!(findings.len() == 1 && findings[0].starts_with("warning[ING020]"), "{request}: {findings:?}");
         let (host, path) = (RequestHost::parse("x.example").unwrap(), RequestPath::parse(request).unwrap());
-        assert!(table.lookup(&host, &path).is_err(), "{request}");
+        assert!(table.lookup(&RequestHead::new(&host, &path)).is_err(), "{request}");
     }
     for path in
         [PathMatch::prefix("/a/"), PathMatch::exact("/a%20b"), PathMatch::implementation_specific("/a//")]

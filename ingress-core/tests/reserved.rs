@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
-use ingress_core::{HostMatch, PathMatch, RequestHost, RequestPath, RouteTable, RouteTableBuilder, Rule};
+use ingress_core::{
+    HostMatch, PathMatch, RequestHead, RequestHost, RequestPath, RouteTable, RouteTableBuilder, Rule,
+};
 
 fn rule(host: &str, path: PathMatch, backend: &str) -> Rule {
     Rule::new(host.parse().unwrap(), path, format!("ns/{backend}:80").parse().unwrap())
@@ -20,8 +22,9 @@ fn builder(reserved: &[&str]) -> RouteTableBuilder {
 }
 
 fn answer(table: &RouteTable, host: &str, path: &str) -> String {
-    let found = table.lookup(&RequestHost::parse(host).unwrap(), &RequestPath::parse(path).unwrap()).unwrap();
-    found.map_or_else(String::new, |found| found.backend.reference().to_string())
+    let (host, path) = (RequestHost::parse(host).unwrap(), RequestPath::parse(path).unwrap());
+    let found = table.lookup(&RequestHead::new(&host, &path)).unwrap();
+    found.map_or_else(String::new, |found| found.backend(|_| 0).unwrap().reference().to_string())
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod oracle;
 
 use std::net::SocketAddr;
 
-use ingress_core::{Endpoint, PathMatch, RequestHost, RequestPath, RouteTable, Rule};
+use ingress_core::{Endpoint, PathMatch, RequestHead, RequestHost, RequestPath, RouteTable, Rule};
 use oracle::{OracleRule, Type};
 use proptest::prelude::*;
 
@@ -106,8 +106,10 @@ fn table(rules: &[OracleRule]) -> RouteTable {
 /// The number of the rule that serves the path; `Err` for 400.
 fn route(table: &RouteTable, path: &str) -> Result<Option<usize>, ()> {
     let path = RequestPath::parse(path).map_err(drop)?;
-    let found = table.lookup(&RequestHost::ABSENT, &path).map_err(drop)?;
-    Ok(found.map(|found| found.backend.reference().to_string()[9..].trim_end_matches(":80").parse().unwrap()))
+    let found = table.lookup(&RequestHead::new(&RequestHost::ABSENT, &path)).map_err(drop)?;
+    Ok(found.map(|found| {
+        found.backend(|_| 0).unwrap().reference().to_string()[9..].trim_end_matches(":80").parse().unwrap()
+    }))
 }
 
 fn check(rules: &[OracleRule], path: &str) {

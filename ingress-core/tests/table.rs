@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ingress_core::{
-    Algorithm, BackendRef, Endpoint, EndpointSet, HostMatch, ObjectRef, PathMatch, RequestHost, RequestPath,
-    RouteTable, Rule, Source,
+    Algorithm, BackendRef, Endpoint, EndpointSet, HostMatch, ObjectRef, PathMatch, RequestHead, RequestHost,
+    RequestPath, RouteTable, Rule, Source,
 };
 use oracle::{OracleRule, Type};
 use proptest::prelude::*;
@@ -43,7 +43,8 @@ fn table(rules: &[OracleRule]) -> RouteTable {
 
 fn find(table: &RouteTable, host: &str, path: &str) -> Option<usize> {
     let (host, path) = (RequestHost::parse(host).unwrap(), RequestPath::parse(path).unwrap());
-    table.lookup(&host, &path).unwrap().map(|found| number(found.backend.reference()))
+    let found = table.lookup(&RequestHead::new(&host, &path)).unwrap();
+    found.map(|found| number(found.backend(|_| 0).unwrap().reference()))
 }
 
 fn path() -> impl Strategy<Value = String> {

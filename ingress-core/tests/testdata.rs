@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use cases::{Expect, Group, Ingress, Kind};
 use ingress_core::{
-    Algorithm, BackendRef, Endpoint, HostMatch, ObjectRef, PathMatch, RequestHost, RequestPath, RouteTable,
-    Rule, Source,
+    Algorithm, Backend, BackendRef, Endpoint, HostMatch, ObjectRef, PathMatch, RequestHead, RequestHost,
+    RequestPath, RouteTable, Rule, Source,
 };
 
 fn host(text: &str) -> HostMatch {
@@ -79,14 +79,18 @@ fn answer(table: &RouteTable, request: &cases::Request) -> Expect {
     let (Ok(host), Ok(path)) = (RequestHost::parse(&request.host), RequestPath::parse(path)) else {
         return Expect::Status(400);
     };
-    match table.lookup(&host, &path) {
+    match table.lookup(&RequestHead::new(&host, &path)) {
         Err(_) => Expect::Status(400),
         Ok(None) => Expect::Status(404),
-        Ok(Some(found)) if found.backend.endpoints().pick(0).is_none() => Expect::Status(503),
-        Ok(Some(found)) => match found.backend.reference() {
-            BackendRef::Service(service) => Expect::Service(service.name.to_string()),
-            BackendRef::Resource(resource) => panic!("no case has a resource backend: {resource}"),
-        },
+        Ok(Some(found)) => answer_of(found.backend(|_| 0).expect("no case has a split without weights")),
+    }
+}
+
+fn answer_of(backend: &Backend) -> Expect {
+    match backend.reference() {
+        _ if backend.endpoints().pick(0).is_none() => Expect::Status(503),
+        BackendRef::Service(service) => Expect::Service(service.name.to_string()),
+        BackendRef::Resource(resource) => panic!("no case has a resource backend: {resource}"),
     }
 }
 

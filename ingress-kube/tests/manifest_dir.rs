@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use ingress_core::{RequestHost, RequestPath, RouteTable, TableReader};
+use ingress_core::{RequestHead, RequestHost, RequestPath, RouteTable, TableReader};
 use ingress_kube::manifests::{ManifestDir, WatchHandle};
 use ingress_kube::{Config, IngressController, Report};
 
@@ -64,8 +64,8 @@ impl Followed {
     }
 
     fn serves(&self, host: &str) -> bool {
-        let host = RequestHost::parse(host).unwrap();
-        self.reader.with(|table| table.lookup(&host, &RequestPath::parse("/").unwrap()).unwrap().is_some())
+        let (host, path) = (RequestHost::parse(host).unwrap(), RequestPath::parse("/").unwrap());
+        self.reader.with(|table| table.lookup(&RequestHead::new(&host, &path)).unwrap().is_some())
     }
 }
 

@@ -1,10 +1,10 @@
 //! Why a request was not answered by a backend.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::StatusCode;
+use http::uri::Authority;
 use ingress_core::{AmbiguousPath, BackendRef, HostError, PathError};
 
 /// Any error.
@@ -21,7 +21,7 @@ pub struct Error(Arc<Inner>);
 struct Inner {
     kind: Kind,
     backend: Option<BackendRef>,
-    endpoint: Option<SocketAddr>,
+    endpoint: Option<Authority>,
     source: Option<BoxError>,
 }
 
@@ -53,7 +53,7 @@ impl Error {
         Self(Arc::new(Inner { kind, backend: None, endpoint: None, source: Some(source.into()) }))
     }
 
-    pub(crate) fn of_backend(self, backend: &BackendRef, endpoint: Option<SocketAddr>) -> Self {
+    pub(crate) fn of_backend(self, backend: &BackendRef, endpoint: Option<Authority>) -> Self {
         match Arc::try_unwrap(self.0) {
             Ok(inner) => Self(Arc::new(Inner { backend: Some(backend.clone()), endpoint, ..inner })),
             Err(shared) => Self(shared),
@@ -128,9 +128,9 @@ impl Error {
         self.0.backend.as_ref()
     }
 
-    /// The endpoint that was tried last.
-    pub fn endpoint(&self) -> Option<SocketAddr> {
-        self.0.endpoint
+    /// The endpoint that was tried last: its address or name, and its port.
+    pub fn endpoint(&self) -> Option<&Authority> {
+        self.0.endpoint.as_ref()
     }
 }
 

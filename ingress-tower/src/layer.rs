@@ -7,13 +7,13 @@ use std::sync::Arc;
 use http::Extensions;
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use ingress_core::{Backend, TableReader};
+use ingress_core::{Backend, RequestHead, TableReader};
 use tower_layer::Layer;
 
 use crate::error::Kind;
-use crate::proxy::{forwarded_path, headers};
+use crate::proxy::{forwarded_path, headers, tickets};
 use crate::service::Ingress;
-use crate::{BoxError, ConnectionInfo, Error, ResourceRegistry, match_route};
+use crate::{BoxError, Captures, ConnectionInfo, Error, ResourceRegistry, match_route};
 
 /// Puts the routing table in front of a service: requests that a route takes are proxied, all others reach
 /// the service unchanged.
@@ -59,6 +59,7 @@ pub(crate) struct Shared<C> {
 pub(crate) struct Matched {
     pub(crate) backend: Arc<Backend>,
     pub(crate) path: PathAndQuery,
+    pub(crate) captures: Option<Captures>,
 }
 
 // ===== impl IngressLayer =====
@@ -119,13 +120,15 @@ impl<C> Shared<C> {
             return Err(Error::new(Kind::Coding));
         }
         let Some(path) = match_route::path(parts)? else { return Ok(None) };
-        let backend = self
-            .reader
-            .with(|table| table.lookup(&host, &path).map(|found| found.map(|found| found.backend.clone())))?;
-        match backend {
-            Some(backend) => Ok(Some(Matched { backend, path: forwarded_path(&parts.uri, &path)? })),
-            None => Ok(None),
-        }
+        let head = RequestHead::new(&host, &path).method(&parts.method).headers(&parts.headers);
+        let head = head.query(parts.uri.query());
+        let found = self.reader.with(|table| {
+            let Some(found) = table.lookup(&head)? else { return Ok(None) };
+            let backend = found.backend(tickets::next).ok_or_else(|| Error::new(Kind::NoEndpoint))?;
+            Ok::<_, Error>(Some((backend.clone(), Captures::of(&found, &path))))
+        })?;
+        let Some((backend, captures)) = found else { return Ok(None) };
+        Ok(Some(Matched { backend, path: forwarded_path(&parts.uri, &path)?, captures }))
     }
 
     /// The client's address, if it is known, and whether it is known that the connection is encrypted.

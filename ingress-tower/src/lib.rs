@@ -20,6 +20,7 @@
 //!    `X-Forwarded-For` and `X-Real-IP` need the client's address, from a [`ConnectionInfo`] or where
 //!    [`IngressLayer::client_addr`] finds it: without it they are absent. `X-Forwarded-Proto` is `http`
 //!    unless a [`ConnectionInfo`] says that the connection is encrypted.
+//!    [`Captures`] of a template or regular expression path are put into the request's extensions.
 //! 4. An endpoint of the backend is chosen; none: 503. It is sent the request over HTTP/1.1. Where nothing
 //!    could be sent, the next endpoint is tried; none left: 502. An endpoint that fails: 502, and 504 if it
 //!    does not begin to answer in time. A body of the client's that breaks off: 400.
@@ -42,6 +43,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod body;
+mod captures;
 #[cfg(feature = "client")]
 mod client;
 mod connection;
@@ -59,6 +61,7 @@ pub mod server;
 mod service;
 
 pub use body::{Body, BodyError};
+pub use captures::Captures;
 #[cfg(feature = "client")]
 pub use client::{HttpClient, HttpClientBuilder};
 pub use connection::ConnectionInfo;
@@ -80,7 +83,7 @@ pub type DefaultClient = std::convert::Infallible;
 #[allow(dead_code, reason = "checked by the compiler, never called")]
 fn assert_auto_traits() {
     fn assert<T: std::fmt::Debug + Send + Sync>() {}
-    assert::<(Body, BodyError, ConnectionInfo, Error, IngressLayer<()>, IngressService<()>)>();
+    assert::<(Body, BodyError, Captures, ConnectionInfo, Error, IngressLayer<()>, IngressService<()>)>();
     assert::<(Ingress<(), ()>, NotFound, ResourceRegistry, TimedOut, Unsent)>();
     assert::<ResponseFuture<NotFound, Body>>();
     #[cfg(feature = "client")]

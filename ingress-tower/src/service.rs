@@ -97,7 +97,7 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let (parts, body) = request.into_parts();
-        let matched = match self.shared.matched(&parts) {
+        let mut matched = match self.shared.matched(&parts) {
             Ok(Some(matched)) => matched,
             Ok(None) => return ResponseFuture::inner(self.inner.clone(), Request::from_parts(parts, body)),
             Err(error) => return ResponseFuture::ready(refuse(error, parts.version)),
@@ -107,6 +107,9 @@ where
         let version = parts.version;
         let mut request = Request::from_parts(parts, Body::new(body));
         headers::prepare_request(&mut request, host, client, tls);
+        if let Some(captures) = matched.captures.take() {
+            request.extensions_mut().insert(captures);
+        }
         serve(&self.shared, matched, request, version)
     }
 }

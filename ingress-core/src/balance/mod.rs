@@ -9,7 +9,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::Endpoint;
-use order::{SmoothOrder, WeightedRandom};
+pub(crate) use order::SmoothOrder;
+use order::WeightedRandom;
 
 /// How the endpoints of a backend share its requests.
 #[derive(Clone, Debug, Default)]

@@ -2,11 +2,16 @@
 
 mod normalize;
 mod reading;
+mod template;
 
+use std::borrow::Cow;
 use std::cmp::{Ordering, Reverse};
 use std::fmt;
 
 pub use normalize::{PathError, RequestPath};
+pub use template::PathTemplate;
+
+use crate::{Pattern, PatternError};
 
 /// A rule's path, normalised like a request's (ruling R5), so that both are compared in one spelling.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -14,12 +19,19 @@ pub struct PathText(Box<str>);
 
 /// The path of a rule: `spec.rules[].http.paths[].path` and `pathType` of an Ingress.
 ///
-/// `Ord` is precedence, the strongest first: Exact before Prefix (ruling R1), a longer prefix before a
-/// shorter one, `/foo/` before `/foo` (ruling R2), and the default backend last.
+/// `Ord` is precedence, the strongest first: Exact before all others (ruling R1), then templates, then
+/// regular expressions, the longer text first, then prefixes, a longer one before a shorter one and `/foo/`
+/// before `/foo` (ruling R2), and the default backend last.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum PathMatch {
     /// Equal to the request's path, byte by byte, case-sensitive.
     Exact(PathText),
+    /// Elements of which some have a name instead of a text. Ingress has no such type.
+    Template(PathTemplate),
+    /// The whole normalised path is what a regular expression describes (`RegularExpression` of the Gateway
+    /// API; Ingress has no such type).
+    Regex(Pattern),
     /// Every element between slashes equals the request's element in the same place; a trailing slash
     /// on either side does not matter.
     Prefix(PathText),
@@ -82,20 +94,73 @@ impl PathMatch {
         PathText::parse(if path.is_empty() { "/" } else { path }).map(Self::Prefix)
     }
 
+    /// A path with names in braces; see [`PathTemplate`].
+    ///
+    /// # Errors
+    ///
+    /// [`PathError::Template`] for braces that do not hold a name of their own or are not a whole element,
+    /// otherwise as [`PathMatch::implementation_specific`].
+    pub fn template(path: &str) -> Result<Self, PathError> {
+        PathTemplate::parse(path).map(Self::Template)
+    }
+
+    /// A regular expression for the whole path, as it is once it is normalised.
+    ///
+    /// # Errors
+    ///
+    /// See [`PatternError`].
+    pub fn regex(pattern: &str) -> Result<Self, PatternError> {
+        Pattern::new(pattern).map(Self::Regex)
+    }
+
     /// The path's text; nothing for [`PathMatch::Default`].
     pub fn as_str(&self) -> &str {
         match self {
             Self::Exact(path) | Self::Prefix(path) => path.as_str(),
+            Self::Template(template) => template.as_str(),
+            Self::Regex(pattern) => pattern.as_str(),
             Self::Default => "",
         }
     }
 
-    /// `Exact`, `Prefix` or `Default`.
+    /// `Exact`, `Template`, `Regex`, `Prefix` or `Default`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Exact(_) => "Exact",
+            Self::Template(_) => "Template",
+            Self::Regex(_) => "Regex",
             Self::Prefix(_) => "Prefix",
             Self::Default => "Default",
+        }
+    }
+
+    /// What the named elements of a template, or the groups of a regular expression, hold in a path that
+    /// this takes: names (an unnamed group has its number) and values, in order. Nothing for other paths.
+    /// They are worked out by each call.
+    pub fn captures<'p>(&self, path: &'p RequestPath<'_>) -> Vec<(Cow<'_, str>, &'p str)> {
+        match self {
+            Self::Template(template) => {
+                let named = template.captures(path.as_str()).into_iter();
+                named.map(|(name, value)| (name.into(), value)).collect()
+            }
+            Self::Regex(pattern) => {
+                let values = pattern.captures(path.as_str()).unwrap_or_default();
+                let name = |(number, name): (usize, &'_ str)| match name {
+                    "" => Cow::Owned((number + 1).to_string()),
+                    name => Cow::Owned(name.to_owned()),
+                };
+                let names = pattern.groups().enumerate().map(name);
+                names.zip(values).filter_map(|(name, value)| Some((name, value?))).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether both take the same paths, so that one of two such rules hides the other.
+    pub(crate) fn takes_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Template(one), Self::Template(other)) => one.takes_same(other),
+            _ => self == other,
         }
     }
 
@@ -105,23 +170,29 @@ impl PathMatch {
         let text = match self {
             Self::Exact(path) => path.as_str(),
             Self::Prefix(path) => path.without_slash(),
-            Self::Default => return false,
+            Self::Template(template) => &template.sample(),
+            Self::Regex(_) | Self::Default => return false,
         };
         RequestPath::parse(text).is_ok_and(|path| path.is_ambiguous())
     }
 
-    fn precedence(&self) -> (u8, Reverse<usize>, &str) {
-        match self {
-            Self::Exact(path) => (0, Reverse(path.as_str().len()), path.as_str()),
-            Self::Prefix(path) => (1, Reverse(path.as_str().len()), path.as_str()),
-            Self::Default => (2, Reverse(0), ""),
-        }
+    /// Equal for those that take the same paths.
+    pub(crate) fn precedence(&self) -> impl Ord + '_ {
+        let (rank, text) = match self {
+            Self::Exact(path) => (0, path.as_str()),
+            Self::Template(_) => (1, ""),
+            Self::Regex(pattern) => (2, pattern.as_str()),
+            Self::Prefix(path) => (3, path.as_str()),
+            Self::Default => (4, ""),
+        };
+        let template = if let Self::Template(template) = self { Some(template.precedence()) } else { None };
+        (rank, Reverse(text.len()), text, template)
     }
 }
 
 impl Ord for PathMatch {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.precedence().cmp(&other.precedence())
+        self.precedence().cmp(&other.precedence()).then_with(|| self.as_str().cmp(other.as_str()))
     }
 }
 
@@ -198,6 +269,16 @@ mod tests {
         assert_eq!(PathMatch::exact("/%61dmin").unwrap().as_str(), "/admin");
         assert_eq!(PathMatch::exact("/ä").unwrap().as_str(), "/%C3%A4");
         assert_eq!(PathMatch::exact("/%c3%a4").unwrap().as_str(), "/%C3%A4");
+    }
+
+    #[test]
+    fn captures_by_name_or_number() {
+        let path = RequestPath::parse("/users/7/x").unwrap();
+        let template = PathMatch::template("/users/{id}/{what}").unwrap();
+        assert_eq!(template.captures(&path), [("id".into(), "7"), ("what".into(), "x")]);
+        let regex = PathMatch::regex("/users/(?<id>[0-9]+)(/never)?/(.*)").unwrap();
+        assert_eq!(regex.captures(&path), [("id".into(), "7"), ("3".into(), "x")]);
+        assert!(PathMatch::prefix("/users").unwrap().captures(&path).is_empty());
     }
 
     #[test]

@@ -42,6 +42,9 @@ pub enum PathError {
     /// A rule's path holds an escaped slash.
     #[error("the path holds an escaped slash ('%2F')")]
     EscapedSlash,
+    /// A template's braces are not a whole element with a name of its own.
+    #[error("a name in braces is not a whole element, not of letters, digits and '_', or used twice")]
+    Template,
 }
 
 // ===== impl RequestPath =====
@@ -92,11 +95,15 @@ impl<'a> RequestPath<'a> {
     }
 
     /// Whether `reaches` holds for every path that an application server may read this one as, besides the
-    /// path as it is written. Both what was received and what is forwarded are read.
+    /// path as it is written.
     pub(crate) fn all_readings(&self, reaches: impl Fn(&str) -> bool) -> bool {
-        let texts = [&*self.normal, self.dotted.as_deref().unwrap_or_default()];
-        let texts = if self.dotted.is_some() { &texts[..] } else { &texts[..1] };
-        readings(self.ambiguous, texts).all(|path| path.is_some_and(|path| reaches(&path)))
+        self.readings().all(|path| path.is_some_and(|path| reaches(&path)))
+    }
+
+    /// All such paths; both what was received and what is forwarded are read. `None` stands for one that
+    /// climbs above the root, and for all of them where they are more than one request may cost.
+    pub(crate) fn readings(&self) -> impl Iterator<Item = Option<String>> {
+        readings(self.ambiguous, std::iter::once(&*self.normal).chain(self.dotted.as_deref()))
     }
 }
 

@@ -136,13 +136,12 @@ impl Reading {
 /// and for all of them when they are too many.
 pub(super) fn readings<'t>(
     found: Spellings,
-    texts: &'t [&'t str],
+    texts: impl Iterator<Item = &'t str> + Clone + 't,
 ) -> impl Iterator<Item = Option<String>> + 't {
-    let length: usize = texts.iter().map(|text| text.len()).sum();
+    let length: usize = texts.clone().map(str::len).sum();
     let too_long = length.saturating_mul(Reading::all(found).count()) > MAX_WORK;
-    let texts = if too_long { &[] } else { texts };
-    let each =
-        Reading::all(found).flat_map(move |reading| texts.iter().map(move |text| reading.apply(text).ok()));
+    let readings = Reading::all(found).filter(move |_| !too_long);
+    let each = readings.flat_map(move |reading| texts.clone().map(move |text| reading.apply(text).ok()));
     too_long.then_some(None).into_iter().chain(each)
 }
 

@@ -3,11 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::conflicts::{lint, take_shadowed};
 use super::hosts::{HostIndex, HostRoutes};
+use super::options::Options;
 use super::paths::PathIndex;
-use super::{Route, RouteTable};
+use super::patterns::Patterns;
+use super::{AmbiguousPaths, HostFallthrough, Route, RouteTable, UnservedRule};
+use crate::split::{Split, SplitRef};
 use crate::{
-    Algorithm, Backend, BackendRef, Code, Diagnostic, Endpoint, EndpointSet, HostMatch, PathMatch, Rule,
+    Algorithm, Backend, BackendRef, Backends, Diagnostic, Endpoint, EndpointSet, HostMatch, PathMatch, Rule,
     Source,
 };
 
@@ -21,6 +25,8 @@ pub struct RouteTableBuilder {
     endpoints: BTreeMap<BackendRef, (Vec<Endpoint>, Option<Algorithm>)>,
     algorithm: Algorithm,
     diagnostics: Vec<Diagnostic>,
+    unserved: Vec<UnservedRule>,
+    options: Options,
     reserved: BTreeSet<HostMatch>,
     reserved_default: Option<BackendRef>,
 }
@@ -75,6 +81,24 @@ impl RouteTableBuilder {
         self
     }
 
+    /// Sets what happens to a request that no path of its host takes.
+    pub fn host_fallthrough(&mut self, fallthrough: HostFallthrough) -> &mut Self {
+        self.options.fallthrough = fallthrough;
+        self
+    }
+
+    /// Sets what happens to paths that application servers read in different ways.
+    pub fn ambiguous_paths(&mut self, ambiguous: AmbiguousPaths) -> &mut Self {
+        self.options.ambiguous = ambiguous;
+        self
+    }
+
+    /// Adds a rule that cannot be served, with the finding that says why, so that the table can explain it.
+    pub fn unserved(&mut self, rule: UnservedRule) -> &mut Self {
+        self.unserved.push(rule);
+        self
+    }
+
     /// Adds a finding of whoever makes the rules, so that it is published with the table.
     pub fn diagnostic(&mut self, diagnostic: Diagnostic) -> &mut Self {
         self.diagnostics.push(diagnostic);
@@ -91,117 +115,141 @@ impl RouteTableBuilder {
     /// The finding's [`ObjectRef::line`](crate::ObjectRef::line) becomes that line; rules keep theirs.
     pub fn build_located(
         self,
-        mut locate: impl FnMut(&Source) -> Option<u32>,
+        locate: impl FnMut(&Source) -> Option<u32>,
     ) -> (RouteTable, Arc<[Diagnostic]>) {
-        let Self { mut rules, mut endpoints, algorithm, mut diagnostics, reserved, reserved_default } = self;
+        let Self { mut rules, mut endpoints, algorithm, mut diagnostics, mut unserved, options, .. } = self;
         rules.sort_by(|a, b| a.precedence().cmp(&b.precedence()));
-        rules.dedup_by(|loser, winner| {
-            let same = loser.host == winner.host && loser.path == winner.path;
-            if same && *loser != *winner {
-                diagnostics.push(shadowed(loser, winner));
-            }
-            same
-        });
-        report_overlaps(&rules, &mut diagnostics);
-        diagnostics.extend(rules.iter().filter(|rule| rule.path.is_unreachable()).map(unreachable_path));
+        unserved.extend(take_shadowed(&mut rules));
+        lint(&rules, &mut diagnostics);
+        locate_and_sort(&mut diagnostics, &mut unserved, locate);
 
         // Behind all others: a second default for any host, which only reserved hosts see.
         let shared = rules.len();
-        let reserved_default = reserved_default.filter(|_| !reserved.is_empty());
+        let reserved_default = self.reserved_default.filter(|_| !self.reserved.is_empty());
         rules.extend(reserved_default.map(|backend| Rule::new(HostMatch::Any, PathMatch::Default, backend)));
 
-        let mut references: Vec<_> = rules.iter().map(|rule| rule.backend.clone()).collect();
-        references.sort();
-        references.dedup();
-        let routes: Box<[Route]> = rules.into_iter().map(|rule| compile(rule, &references)).collect();
+        let backends = backends(&rules, &mut endpoints, &algorithm);
+        let splits = splits(&rules, &backends);
+        let routes = routes(rules, shared, &backends, &splits);
         let mut hosts = index(&routes[..shared]);
-        let reserved: Box<[HostMatch]> = reserved.into_iter().collect();
+        let reserved: Box<[HostMatch]> = self.reserved.into_iter().collect();
         hosts.reserve(&reserved, routes.get(shared).map(|route| route.id(shared as u32)));
-        let backends = references.into_iter().enumerate().map(|(index, reference)| {
-            let (endpoints, own) = endpoints.remove(&reference).unwrap_or_default();
-            let endpoints = EndpointSet::new(endpoints, own.as_ref().unwrap_or(&algorithm));
-            Arc::new(Backend::new(reference, index as u32, endpoints))
-        });
-        let backends = backends.collect();
-
-        diagnostics.iter_mut().for_each(|finding| finding.locate(&mut locate));
-        let order = |finding: &Diagnostic| {
-            (finding.source.clone(), finding.code, finding.message.clone(), finding.help.clone())
-        };
-        diagnostics.sort_by_cached_key(order);
-        diagnostics.dedup();
+        let conditional = routes.iter().any(|route| !route.conditions().is_empty());
         let diagnostics: Arc<[Diagnostic]> = diagnostics.into();
-        (
-            RouteTable { generation: 0, routes, backends, hosts, reserved, diagnostics: diagnostics.clone() },
-            diagnostics,
-        )
+        let table = RouteTable {
+            generation: 0,
+            routes,
+            backends,
+            splits: splits.into_values().collect(),
+            hosts,
+            conditional,
+            options,
+            reserved,
+            unserved: unserved.into(),
+            diagnostics: diagnostics.clone(),
+        };
+        (table, diagnostics)
     }
 }
 
-fn compile(rule: Rule, references: &[BackendRef]) -> Route {
-    let backend = references.binary_search(&rule.backend).expect("every rule's backend was collected");
-    Route { host: rule.host, path: rule.path, backend: backend as u32, source: rule.source }
+/// Puts all findings into one order, and gives those that name a field its line.
+fn locate_and_sort(
+    diagnostics: &mut Vec<Diagnostic>,
+    unserved: &mut Vec<UnservedRule>,
+    mut locate: impl FnMut(&Source) -> Option<u32>,
+) {
+    unserved.iter_mut().for_each(|rule| rule.finding.locate(&mut locate));
+    unserved.sort_by(|a, b| a.order().cmp(&b.order()));
+    unserved.dedup();
+    diagnostics.iter_mut().for_each(|finding| finding.locate(&mut locate));
+    diagnostics.extend(unserved.iter().map(|rule| rule.finding.clone()));
+    let order = |finding: &Diagnostic| {
+        (finding.source.clone(), finding.code, finding.message.clone(), finding.help.clone())
+    };
+    diagnostics.sort_by_cached_key(order);
+    diagnostics.dedup();
+}
+
+/// What the rules point at, in order, each with its endpoints.
+fn backends(
+    rules: &[Rule],
+    endpoints: &mut BTreeMap<BackendRef, (Vec<Endpoint>, Option<Algorithm>)>,
+    algorithm: &Algorithm,
+) -> Box<[Arc<Backend>]> {
+    let references = rules.iter().flat_map(|rule| rule.backends.iter()).map(|(backend, _)| backend.clone());
+    let mut references: Vec<_> = references.collect();
+    references.sort();
+    references.dedup();
+    let backend = |(index, reference): (usize, BackendRef)| {
+        let (endpoints, own) = endpoints.remove(&reference).unwrap_or_default();
+        let endpoints = EndpointSet::new(endpoints, own.as_ref().unwrap_or(algorithm));
+        Arc::new(Backend::new(reference, index as u32, endpoints))
+    };
+    references.into_iter().enumerate().map(backend).collect()
+}
+
+/// The different splits, numbered after the backends.
+fn splits(rules: &[Rule], backends: &[Arc<Backend>]) -> BTreeMap<SplitRef, Split> {
+    let references = rules.iter().filter_map(|rule| match &rule.backends {
+        Backends::Split(split) => Some(split.clone()),
+        Backends::One(_) => None,
+    });
+    let references: BTreeSet<_> = references.collect();
+    let split = |(index, reference): (usize, SplitRef)| {
+        let share = |(backend, weight): (&BackendRef, u32)| {
+            (backends[number(backends, backend) as usize].clone(), weight)
+        };
+        let shares = reference.iter().map(share).collect();
+        let index = (backends.len() + index) as u32;
+        (reference, Split::new(index, shares))
+    };
+    references.into_iter().enumerate().map(split).collect()
+}
+
+fn number(backends: &[Arc<Backend>], reference: &BackendRef) -> u32 {
+    let found = backends.binary_search_by(|backend| backend.reference().cmp(reference));
+    found.expect("every rule's backend was collected") as u32
+}
+
+/// Of the rules the first `shared` are indexed; one that follows stands alone.
+fn routes(
+    rules: Vec<Rule>,
+    shared: usize,
+    backends: &[Arc<Backend>],
+    splits: &BTreeMap<SplitRef, Split>,
+) -> Box<[Route]> {
+    let ends = |at: usize| at + 1 >= shared || !rules[at].takes_same_paths(&rules[at + 1]);
+    let last: Vec<bool> = (0..rules.len()).map(ends).collect();
+    let route = |(rule, last): (Rule, bool)| {
+        let backend = match &rule.backends {
+            Backends::One(backend) => number(backends, backend),
+            Backends::Split(split) => splits[split].index,
+        };
+        Route::new(rule, backend, last)
+    };
+    rules.into_iter().zip(last).map(route).collect()
 }
 
 /// `routes` are sorted by host, and by precedence inside a host.
 fn index(routes: &[Route]) -> HostIndex {
     let mut hosts = HostIndex::default();
     let mut number = 0;
-    for routes in routes.chunk_by(|a, b| a.host == b.host) {
+    for routes in routes.chunk_by(|a, b| a.host() == b.host()) {
         let mut paths = Vec::with_capacity(routes.len());
         let mut default = None;
+        let mut is_first = true;
         for route in routes {
-            let id = route.id(number);
-            match route.path {
-                PathMatch::Default => default = Some(id),
-                _ => paths.push((&route.path, id)),
+            // Of those that take the same paths the first one stands for all.
+            if std::mem::replace(&mut is_first, route.last) {
+                match route.path() {
+                    PathMatch::Default => default = Some(route.id(number)),
+                    path => paths.push((path, route.id(number))),
+                }
             }
             number += 1;
         }
-        hosts.insert(&routes[0].host, HostRoutes { paths: PathIndex::build(&paths), default });
+        let patterns = Patterns::build(&paths);
+        hosts.insert(routes[0].host(), HostRoutes { paths: PathIndex::build(&paths), patterns, default });
     }
     hosts
-}
-
-fn shadowed(loser: &Rule, winner: &Rule) -> Diagnostic {
-    let host = match &loser.host {
-        HostMatch::Any => "rules without a host".into(),
-        host => format!("host \"{host}\""),
-    };
-    let by = winner.source.as_ref().map_or_else(|| "a rule without a source".into(), ToString::to_string);
-    let what = match loser.path {
-        PathMatch::Default => {
-            format!("another default backend for {host} comes first: {by}")
-        }
-        _ => format!("for {host}, path {} is already taken by {by}", loser.path),
-    };
-    let help = "the older object wins, then the first by namespace and name; remove one of the two";
-    Diagnostic::new(Code::ShadowedRule, loser.source.clone(), what, help).with_related(winner.source.clone())
-}
-
-/// Ruling R5: a request that spells its path like this one is refused.
-fn unreachable_path(rule: &Rule) -> Diagnostic {
-    let message =
-        format!("no request reaches {}, because servers read such a path in different ways", rule.path);
-    let help =
-        "write the path without '//', '%2F', '%5C', '\\' and ';', or a shorter Prefix that ends before it";
-    Diagnostic::new(Code::AmbiguousRulePath, rule.source.clone(), message, help)
-}
-
-/// Ruling R2: `/foo/` takes all that `/foo` takes.
-fn report_overlaps(rules: &[Rule], diagnostics: &mut Vec<Diagnostic>) {
-    let prefixes: Vec<_> = rules.iter().filter(|rule| matches!(rule.path, PathMatch::Prefix(_))).collect();
-    let slashless = |path: &PathMatch| path.as_str().strip_suffix('/').map(str::to_owned);
-    for with_slash in &prefixes {
-        let Some(text) = slashless(&with_slash.path).filter(|text| !text.is_empty()) else { continue };
-        let Ok(path) = PathMatch::implementation_specific(&text) else { continue };
-        let found = rules.binary_search_by(|rule| (&rule.host, &rule.path).cmp(&(&with_slash.host, &path)));
-        let Some(hidden) = found.ok().map(|at| &rules[at]) else { continue };
-        let message = format!(
-            "Prefix {text} takes nothing, because Prefix {text}/ of the same host takes all of its paths"
-        );
-        let help = "a trailing slash makes no other prefix; keep one of the two";
-        let finding = Diagnostic::new(Code::OverlappingPrefix, hidden.source.clone(), message, help);
-        diagnostics.push(finding.with_related(with_slash.source.clone()));
-    }
 }

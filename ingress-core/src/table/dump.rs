@@ -2,13 +2,15 @@
 
 use serde::Serialize;
 
-use super::RouteTable;
-use crate::{Diagnostic, Source};
+use super::{AmbiguousPaths, HostFallthrough, RouteTable};
+use crate::{Backend, Diagnostic, Endpoint, EndpointState, Source};
 
 /// A table written out. Serialises to the same bytes for equal tables of one generation.
 #[derive(Debug, Serialize)]
 pub struct TableDump<'t> {
     generation: u64,
+    host_fallthrough: HostFallthrough,
+    ambiguous_paths: AmbiguousPaths,
     routes: Vec<RouteDump<'t>>,
     backends: Vec<BackendDump<'t>>,
     /// Hosts that only rules for them take; those with `*.` at any depth.
@@ -22,9 +24,17 @@ struct RouteDump<'t> {
     host: String,
     path_type: &'static str,
     path: &'t str,
-    backend: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    conditions: String,
+    backends: Vec<ShareDump>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<&'t Source>,
+}
+
+#[derive(Debug, Serialize)]
+struct ShareDump {
+    backend: String,
+    weight: u32,
 }
 
 #[derive(Debug, Serialize)]
@@ -38,33 +48,43 @@ struct BackendDump<'t> {
 struct EndpointDump<'t> {
     address: &'t str,
     weight: u32,
+    state: EndpointState,
+}
+
+impl<'t> EndpointDump<'t> {
+    fn new(endpoint: &'t Endpoint) -> Self {
+        let address = endpoint.authority().as_str();
+        Self { address, weight: endpoint.weight(), state: endpoint.state() }
+    }
 }
 
 impl RouteTable {
     /// The table as a value that serialises.
     pub fn dump(&self) -> TableDump<'_> {
-        let routes = self.routes().map(|found| RouteDump {
-            host: found.route.host.to_string(),
-            path_type: found.route.path.kind(),
-            path: found.route.path.as_str(),
-            backend: found.backend.reference().to_string(),
-            source: found.route.source.as_ref(),
-        });
-        let backends = self.backends().map(|backend| BackendDump {
+        let share = |(backend, weight): (&std::sync::Arc<Backend>, u32)| ShareDump {
             backend: backend.reference().to_string(),
-            algorithm: backend.endpoints().algorithm_name(),
-            endpoints: backend
-                .endpoints()
-                .as_slice()
-                .iter()
-                .map(|endpoint| EndpointDump {
-                    address: endpoint.authority().as_str(),
-                    weight: endpoint.weight(),
-                })
-                .collect(),
+            weight,
+        };
+        let routes = self.routes().map(|found| RouteDump {
+            host: found.route.host().to_string(),
+            path_type: found.route.path().kind(),
+            path: found.route.path().as_str(),
+            conditions: found.route.conditions().to_string(),
+            backends: found.backends().map(share).collect(),
+            source: found.route.source(),
+        });
+        let backends = self.backends().map(|backend| {
+            let set = backend.endpoints();
+            BackendDump {
+                backend: backend.reference().to_string(),
+                algorithm: set.algorithm_name(),
+                endpoints: set.as_slice().iter().chain(set.unusable()).map(EndpointDump::new).collect(),
+            }
         });
         TableDump {
             generation: self.generation,
+            host_fallthrough: self.options.fallthrough,
+            ambiguous_paths: self.options.ambiguous,
             routes: routes.collect(),
             backends: backends.collect(),
             reserved: self.reserved.iter().map(ToString::to_string).collect(),

@@ -1,10 +1,14 @@
 //! From a host to its paths: exact, then wildcard, then any (ruling R3).
 
+use std::ops::ControlFlow;
+
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
 
-use super::RouteId;
 use super::paths::PathIndex;
+use super::patterns::Patterns;
+use super::route::RouteId;
+use super::visit::Visitor;
 use crate::{HostMatch, RequestHost};
 
 /// All hosts of a table. The hash is seeded anew for each table, since names are other people's text.
@@ -31,6 +35,7 @@ struct Reserved {
 #[derive(Debug, Default)]
 pub(super) struct HostRoutes {
     pub(super) paths: PathIndex,
+    pub(super) patterns: Option<Box<Patterns>>,
     pub(super) default: Option<RouteId>,
 }
 
@@ -66,22 +71,31 @@ impl HostIndex {
     }
 
     /// A host that matches owns the request: where no path of it fits, its own default backend serves and
-    /// then the one of the host-less rules, but no other host's paths.
+    /// then the one of the host-less rules, but other hosts' paths only with `fallthrough`.
     #[inline]
-    pub(super) fn find(&self, host: &RequestHost, path: &str) -> Option<RouteId> {
-        match self.named(host) {
-            Some(routes) => routes.paths.find(path).or(routes.default).or_else(|| self.default(host)),
-            None if self.reserved.takes(host) => self.reserved.default,
-            None => self.any.paths.find(path).or(self.any.default),
+    pub(super) fn visit(
+        &self,
+        host: &RequestHost,
+        path: &str,
+        fallthrough: bool,
+        visitor: &mut impl Visitor,
+    ) -> ControlFlow<RouteId> {
+        let exact = self.exact.get(host.as_bytes());
+        if let Some(routes) = exact {
+            routes.visit(path, visitor)?;
         }
-    }
-
-    fn named(&self, host: &RequestHost) -> Option<&HostRoutes> {
-        self.exact.get(host.as_bytes()).or_else(|| self.wildcard.get(host.parent()?))
-    }
-
-    fn default(&self, host: &RequestHost) -> Option<RouteId> {
-        if self.reserved.takes(host) { self.reserved.default } else { self.any.default }
+        if exact.is_none() || (fallthrough && !self.reserved.names.contains(host.as_bytes())) {
+            let wildcard = host.parent().and_then(|parent| self.wildcard.get(parent));
+            if let Some(routes) = wildcard {
+                routes.visit(path, visitor)?;
+            }
+            let owned = exact.is_some() || wildcard.is_some();
+            if (!owned || fallthrough) && !self.reserved.takes(host) {
+                return self.any.visit(path, visitor);
+            }
+        }
+        let default = if self.reserved.takes(host) { self.reserved.default } else { self.any.default };
+        default.map_or(ControlFlow::Continue(()), |default| visitor.candidate(default))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -109,7 +123,20 @@ impl Reserved {
 }
 
 impl HostRoutes {
+    /// Exact paths, then templates and expressions, then prefixes, then the default backend.
+    #[inline]
+    fn visit(&self, path: &str, visitor: &mut impl Visitor) -> ControlFlow<RouteId> {
+        if let Some(exact) = self.paths.exact(path) {
+            visitor.candidate(exact)?;
+        }
+        if let Some(patterns) = &self.patterns {
+            patterns.visit(path, visitor)?;
+        }
+        self.paths.prefixes(path, visitor)?;
+        self.default.map_or(ControlFlow::Continue(()), |default| visitor.candidate(default))
+    }
+
     fn is_empty(&self) -> bool {
-        self.default.is_none() && self.paths.is_empty()
+        self.default.is_none() && self.patterns.is_none() && self.paths.is_empty()
     }
 }

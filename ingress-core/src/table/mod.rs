@@ -1,51 +1,53 @@
 //! The compiled table: rules in, decisions out.
 
 mod builder;
+mod conflicts;
 #[cfg(feature = "serde")]
 mod dump;
 mod hosts;
+mod options;
 mod paths;
+mod patterns;
+mod route;
+mod unserved;
+mod visit;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 pub use builder::RouteTableBuilder;
 #[cfg(feature = "serde")]
 pub use dump::TableDump;
+pub use options::{AmbiguousPaths, HostFallthrough};
+pub use route::{Route, RouteMatch};
+pub use unserved::UnservedRule;
 
-use crate::{Backend, Diagnostic, HostMatch, PathMatch, RequestHost, RequestPath, Source};
+use crate::split::Split;
+use crate::{Backend, Diagnostic, HostMatch, RequestHead};
 use hosts::HostIndex;
+use options::Options;
+use route::RouteId;
+use visit::{Find, Visitor};
 
 /// One immutable generation of routes, backends and endpoints.
 ///
-/// Looking up allocates nothing and takes no lock. Two tables are equal when they answer every request
-/// alike and report the same findings, whatever the order in which their rules were added; the generation
-/// does not count.
+/// Looking up takes no lock, and allocates only for conditions on queries and for ambiguous paths. Two
+/// tables are equal when they answer every request alike and report the same findings, whatever the order
+/// in which their rules were added; the generation does not count.
 #[derive(Debug, Default)]
 pub struct RouteTable {
     generation: u64,
     routes: Box<[Route]>,
     backends: Box<[Arc<Backend>]>,
+    /// Their numbers follow those of the backends.
+    splits: Box<[Split]>,
     hosts: HostIndex,
+    /// Some route has conditions.
+    conditional: bool,
+    options: Options,
     reserved: Box<[HostMatch]>,
+    unserved: Box<[UnservedRule]>,
     diagnostics: Arc<[Diagnostic]>,
-}
-
-/// The compiled form of one rule.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Route {
-    host: HostMatch,
-    path: PathMatch,
-    backend: u32,
-    source: Option<Source>,
-}
-
-/// The route that takes a request, and its backend.
-#[derive(Clone, Copy, Debug)]
-pub struct RouteMatch<'t> {
-    /// The route.
-    pub route: &'t Route,
-    /// What serves it; shared, so that it can be kept beyond the table.
-    pub backend: &'t Arc<Backend>,
 }
 
 /// The path is one that application servers read in different ways, and these ways lead to different
@@ -53,13 +55,6 @@ pub struct RouteMatch<'t> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the path can be read in several ways that lead to different routes")]
 pub struct AmbiguousPath;
-
-/// A route's place in its table, and its backend's, which spares a lookup reading the route itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct RouteId {
-    route: u32,
-    backend: u32,
-}
 
 // ===== impl RouteTable =====
 
@@ -69,27 +64,47 @@ impl RouteTable {
         RouteTableBuilder::default()
     }
 
-    /// The route that takes a request with this host and path, or `None` when nothing does.
+    /// The route that takes a request, or `None` when nothing does.
     ///
     /// # Errors
     ///
     /// [`AmbiguousPath`] when the path has several readings that reach different routes, or more of them
-    /// than one request may cost.
+    /// than one request may cost; see [`AmbiguousPaths`].
     #[inline]
-    pub fn lookup(
-        &self,
-        host: &RequestHost,
-        path: &RequestPath<'_>,
-    ) -> Result<Option<RouteMatch<'_>>, AmbiguousPath> {
-        let found = self.hosts.find(host, path.as_str());
-        if path.is_ambiguous() && !path.all_readings(|path| self.hosts.find(host, path) == found) {
+    pub fn lookup(&self, head: &RequestHead<'_>) -> Result<Option<RouteMatch<'_>>, AmbiguousPath> {
+        let path = head.path();
+        let found = self.find(head, path.as_str());
+        if path.is_ambiguous() && !self.takes_ambiguous(head, found) {
             return Err(AmbiguousPath);
         }
         Ok(found.map(|id| self.route_match(id)))
     }
 
+    #[inline]
+    fn find(&self, head: &RequestHead<'_>, path: &str) -> Option<RouteId> {
+        let mut find = Find { routes: &self.routes, head, conditional: self.conditional };
+        match self.visit(head, path, &mut find) {
+            ControlFlow::Break(id) => Some(id),
+            ControlFlow::Continue(()) => None,
+        }
+    }
+
+    #[inline]
+    fn visit(&self, head: &RequestHead<'_>, path: &str, visitor: &mut impl Visitor) -> ControlFlow<RouteId> {
+        self.hosts.visit(head.host(), path, self.options.fallthrough == HostFallthrough::Always, visitor)
+    }
+
+    fn takes_ambiguous(&self, head: &RequestHead<'_>, found: Option<RouteId>) -> bool {
+        match self.options.ambiguous {
+            AmbiguousPaths::Compare => head.path().all_readings(|path| self.find(head, path) == found),
+            AmbiguousPaths::Reject => false,
+            AmbiguousPaths::Trust => true,
+        }
+    }
+
+    #[inline]
     fn route_match(&self, id: RouteId) -> RouteMatch<'_> {
-        RouteMatch { route: &self.routes[id.route as usize], backend: &self.backends[id.backend as usize] }
+        RouteMatch::new(&self.routes[id.route as usize], id.backend, &self.backends, &self.splits)
     }
 
     /// The table's number: 0 until it is published, then one more than the table before it.
@@ -103,7 +118,7 @@ impl RouteTable {
 
     /// All routes: by host, and for each host the strongest first.
     pub fn routes(&self) -> impl ExactSizeIterator<Item = RouteMatch<'_>> {
-        self.routes.iter().map(|route| RouteMatch { route, backend: &self.backends[route.backend as usize] })
+        (0..self.routes.len()).map(|number| self.route_match(self.routes[number].id(number as u32)))
     }
 
     /// All backends that a route points at, in the order of their references.
@@ -114,6 +129,12 @@ impl RouteTable {
     /// The hosts that only rules for them take ([`RouteTableBuilder::reserve`]), in order.
     pub fn reserved_hosts(&self) -> &[HostMatch] {
         &self.reserved
+    }
+
+    /// The rules that are not served, in the order of their hosts: those that another rule hides, and those
+    /// that [`RouteTableBuilder::unserved`] was told of.
+    pub fn unserved_rules(&self) -> &[UnservedRule] {
+        &self.unserved
     }
 
     /// How many hosts, wildcards and host-less rule sets there are; a reserved host without a rule is none.
@@ -131,31 +152,10 @@ impl PartialEq for RouteTable {
     fn eq(&self, other: &Self) -> bool {
         self.routes == other.routes
             && self.backends == other.backends
+            && self.splits == other.splits
+            && self.options == other.options
             && self.reserved == other.reserved
+            && self.unserved == other.unserved
             && self.diagnostics == other.diagnostics
-    }
-}
-
-// ===== impl Route =====
-
-impl Route {
-    /// Its place, where it is the `number`th of its table.
-    fn id(&self, number: u32) -> RouteId {
-        RouteId { route: number, backend: self.backend }
-    }
-
-    /// Which hosts it takes.
-    pub fn host(&self) -> &HostMatch {
-        &self.host
-    }
-
-    /// Which paths of these hosts it takes.
-    pub fn path(&self) -> &PathMatch {
-        &self.path
-    }
-
-    /// The object and field that it stems from.
-    pub fn source(&self) -> Option<&Source> {
-        self.source.as_ref()
     }
 }

@@ -7,12 +7,13 @@
 //! which would make a path of many short segments quadratic.
 
 use std::hash::{BuildHasher, Hasher};
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashTable};
 
-use super::RouteId;
+use super::route::RouteId;
+use super::visit::Visitor;
 use crate::PathMatch;
 
 /// Up to this many rules a host is a list. `cargo bench -p benches --bench lookup` has both shapes.
@@ -33,13 +34,14 @@ pub(super) struct List {
     rules: Box<[Listed]>,
     /// All texts one after another.
     texts: Box<[u8]>,
+    /// How many of the rules are exact, and where the text of the last of them ends: prefixes follow.
+    exact: (u32, u32),
 }
 
 #[derive(Debug)]
 struct Listed {
     /// Where its text ends in the list's texts; it begins where the one before it ends.
     end: u32,
-    exact: bool,
     route: RouteId,
 }
 
@@ -51,6 +53,8 @@ pub(super) struct Trie {
     edges: HashTable<Edge>,
     /// The route of Prefix `/`.
     root: Option<RouteId>,
+    /// By route of a prefix: the next weaker prefix that takes all its paths.
+    weaker: Box<[(u32, RouteId)]>,
     /// The texts of all segments, each different one once: few and short, so they stay in the cache.
     texts: Box<[u8]>,
 }
@@ -94,12 +98,23 @@ impl PathIndex {
         }
     }
 
+    /// The exact path.
     #[inline]
-    pub(super) fn find(&self, path: &str) -> Option<RouteId> {
+    pub(super) fn exact(&self, path: &str) -> Option<RouteId> {
         match self {
             Self::Empty => None,
-            Self::List(list) => list.find(path.as_bytes()),
-            Self::Trie(trie) => trie.find(path),
+            Self::List(list) => list.exact(path.as_bytes()),
+            Self::Trie(trie) => trie.exact.get(path).copied(),
+        }
+    }
+
+    /// All prefixes that take the path, the strongest first, until the visitor breaks.
+    #[inline]
+    pub(super) fn prefixes(&self, path: &str, visitor: &mut impl Visitor) -> ControlFlow<RouteId> {
+        match self {
+            Self::Empty => ControlFlow::Continue(()),
+            Self::List(list) => list.prefixes(path.as_bytes(), visitor),
+            Self::Trie(trie) => trie.prefixes(path, visitor),
         }
     }
 
@@ -113,34 +128,51 @@ impl PathIndex {
 impl List {
     fn build(rules: &[(&PathMatch, RouteId)]) -> Self {
         let (mut listed, mut texts) = (Vec::with_capacity(rules.len()), Vec::new());
+        let mut exact = (0, 0);
         for &(path, route) in rules {
-            let (text, exact) = match path {
-                PathMatch::Exact(text) => (text.as_str(), true),
-                PathMatch::Prefix(text) => (text.without_slash(), false),
-                PathMatch::Default => continue,
+            let text = match path {
+                PathMatch::Exact(text) => text.as_str(),
+                PathMatch::Prefix(text) => text.without_slash(),
+                _ => continue,
             };
             texts.extend_from_slice(text.as_bytes());
-            listed.push(Listed { end: texts.len() as u32, exact, route });
+            listed.push(Listed { end: texts.len() as u32, route });
+            if matches!(path, PathMatch::Exact(_)) {
+                exact = (listed.len() as u32, texts.len() as u32);
+            }
         }
-        Self { rules: listed.into(), texts: texts.into() }
+        Self { rules: listed.into(), texts: texts.into(), exact }
     }
 
     #[inline]
-    fn find(&self, path: &[u8]) -> Option<RouteId> {
+    fn exact(&self, path: &[u8]) -> Option<RouteId> {
         let mut start = 0;
-        for rule in &self.rules {
+        for rule in &self.rules[..self.exact.0 as usize] {
             let end = rule.end as usize;
-            // The border is looked at first: it rules out most texts without reading them.
-            let border = match path.get(end - start) {
-                None => path.len() == end - start,
-                Some(&byte) => !rule.exact && byte == b'/',
-            };
-            if border && path.starts_with(&self.texts[start..end]) {
+            if path == &self.texts[start..end] {
                 return Some(rule.route);
             }
             start = end;
         }
         None
+    }
+
+    #[inline]
+    fn prefixes(&self, path: &[u8], visitor: &mut impl Visitor) -> ControlFlow<RouteId> {
+        let (first, mut start) = (self.exact.0 as usize, self.exact.1 as usize);
+        for rule in &self.rules[first..] {
+            let end = rule.end as usize;
+            // The border is looked at first: it rules out most texts without reading them.
+            let border = match path.get(end - start) {
+                None => path.len() == end - start,
+                Some(&byte) => byte == b'/',
+            };
+            if border && path.starts_with(&self.texts[start..end]) {
+                visitor.candidate(rule.route)?;
+            }
+            start = end;
+        }
+        ControlFlow::Continue(())
     }
 }
 
@@ -155,10 +187,12 @@ impl Trie {
                     growth.trie.exact.entry(text.as_str().into()).or_insert(route);
                 }
                 PathMatch::Prefix(text) => growth.prefix(text.without_slash(), route),
-                PathMatch::Default => {}
+                _ => {}
             }
         }
-        growth.finish()
+        let mut trie = growth.finish();
+        trie.weaker = weaker(rules);
+        trie
     }
 
     #[inline]
@@ -169,10 +203,21 @@ impl Trie {
         hasher.finish()
     }
 
-    fn find(&self, path: &str) -> Option<RouteId> {
-        if let Some(&route) = self.exact.get(path) {
-            return Some(route);
+    fn prefixes(&self, path: &str, visitor: &mut impl Visitor) -> ControlFlow<RouteId> {
+        let mut next = self.longest(path);
+        while let Some(prefix) = next {
+            visitor.candidate(prefix)?;
+            next = self.weaker(prefix);
         }
+        ControlFlow::Continue(())
+    }
+
+    fn weaker(&self, prefix: RouteId) -> Option<RouteId> {
+        let found = self.weaker.binary_search_by_key(&prefix.route, |&(route, _)| route);
+        found.ok().map(|at| self.weaker[at].1)
+    }
+
+    fn longest(&self, path: &str) -> Option<RouteId> {
         let (mut node, mut best) = (0, self.root);
         for segment in segments(path) {
             let same = |edge: &Edge| edge.parent == node && self.texts[edge.segment.range()] == *segment;
@@ -196,7 +241,8 @@ impl Span {
 impl Default for Growth<'_> {
     fn default() -> Self {
         let (exact, hasher, edges) = (HashMap::default(), RandomState::default(), HashTable::new());
-        let trie = Trie { exact, hasher, edges, root: None, texts: Box::default() };
+        let (weaker, texts) = Default::default();
+        let trie = Trie { exact, hasher, edges, root: None, weaker, texts };
         Self { trie, texts: Vec::new(), known: std::collections::HashMap::new(), nodes: 1 }
     }
 }
@@ -252,6 +298,27 @@ impl<'r> Growth<'r> {
 
 // ===== helpers =====
 
+/// For each prefix the strongest of the others that take all its paths and come after it.
+fn weaker(rules: &[(&PathMatch, RouteId)]) -> Box<[(u32, RouteId)]> {
+    let prefixes = || {
+        rules.iter().filter_map(|&(path, route)| match path {
+            PathMatch::Prefix(text) => Some((text.without_slash(), route)),
+            _ => None,
+        })
+    };
+    let mut by_text: std::collections::HashMap<&str, Vec<RouteId>> = std::collections::HashMap::new();
+    prefixes().for_each(|(text, route)| by_text.entry(text).or_default().push(route));
+    let mut weaker: Vec<_> = prefixes()
+        .filter_map(|(text, route)| {
+            let above = std::iter::successors(Some(text), |text| text.rfind('/').map(|end| &text[..end]));
+            let mut all = above.filter_map(|text| by_text.get(text)).flatten();
+            all.find(|other| other.route > route.route).map(|&other| (route.route, other))
+        })
+        .collect();
+    weaker.sort_by_key(|&(route, _)| route);
+    weaker.into()
+}
+
 /// The elements between slashes: none for nothing, `""` for `/`, `"a"` and `""` for `/a/`.
 #[inline]
 fn segments(path: &str) -> impl Iterator<Item = &[u8]> {
@@ -276,6 +343,38 @@ mod tests {
     fn both(rules: &[PathMatch]) -> [PathIndex; 2] {
         let rules: Vec<_> = rules.iter().enumerate().map(|(i, path)| (path, route(i as u32))).collect();
         [PathIndex::build(&rules), PathIndex::Trie(Box::new(Trie::build(&rules)))]
+    }
+
+    /// Notes prefixes.
+    #[derive(Default)]
+    struct All(Vec<u32>);
+
+    impl Visitor for All {
+        fn candidate(&mut self, first: RouteId) -> ControlFlow<RouteId> {
+            self.0.push(first.route);
+            ControlFlow::Continue(())
+        }
+    }
+
+    fn prefixes(index: &PathIndex, path: &str) -> Vec<u32> {
+        let mut all = All::default();
+        let _ = index.prefixes(path, &mut all);
+        all.0
+    }
+
+    fn first(index: &PathIndex, path: &str) -> Option<RouteId> {
+        index.exact(path).or_else(|| prefixes(index, path).first().map(|&number| route(number)))
+    }
+
+    #[test]
+    fn weaker_prefixes_follow() {
+        let prefix = |p| PathMatch::prefix(p).unwrap();
+        let rules = [prefix("/a/b/c"), prefix("/a/x"), prefix("/a/"), prefix("/a"), prefix("/")];
+        for index in both(&rules) {
+            assert_eq!(prefixes(&index, "/a/b/c/d"), [0, 2, 3, 4]);
+            assert_eq!(prefixes(&index, "/a/x"), [1, 2, 3, 4]);
+            assert_eq!(prefixes(&index, "/b"), [4]);
+        }
     }
 
     #[test]
@@ -312,7 +411,7 @@ mod tests {
                 ("/food", None),
                 ("//foo", None),
             ] {
-                assert_eq!(index.find(path), want.map(route), "{path:?} in {index:?}");
+                assert_eq!(first(&index, path), want.map(route), "{path:?} in {index:?}");
             }
         }
     }

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
-use ingress_core::{Code, Endpoint};
+use ingress_core::{Code, Endpoint, EndpointState};
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 use k8s_openapi::api::discovery::v1::{Endpoint as SliceEndpoint, EndpointPort, EndpointSlice};
 
@@ -21,15 +21,6 @@ const SERVICE_NAME: &str = "kubernetes.io/service-name";
 /// The EndpointSlices by namespace and Service.
 pub(super) struct Slices<'a> {
     by_service: HashMap<(&'a str, &'a str), Vec<&'a Stored<EndpointSlice>>>,
-}
-
-/// Whether an endpoint is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Ready,
-    /// It serves what it has while it ends: used when nothing is ready.
-    Terminating,
-    Unusable,
 }
 
 impl<'a> Slices<'a> {
@@ -62,7 +53,8 @@ pub(super) fn report_nameless(store: &Store, out: &mut Output) {
     }
 }
 
-/// The usable endpoints of a port in all slices of its Service. The builder removes duplicates.
+/// The endpoints of a port in all slices of its Service. The builder removes duplicates, and chooses among
+/// those that are ready or, where none is, among those that are terminating.
 pub(super) fn join(
     service: &Stored<Service>,
     port: &ServicePort,
@@ -70,26 +62,20 @@ pub(super) fn join(
     out: &mut Output,
 ) -> Vec<Endpoint> {
     let name = port.name.as_deref().unwrap_or_default();
-    let mut ready = Vec::new();
-    let mut terminating = Vec::new();
+    let mut endpoints = Vec::new();
     let mut port_found = false;
     for slice in slices {
         for number in ports(slice, name, out) {
             port_found = true;
-            for (address, state) in addresses(slice, out) {
-                let endpoint = Endpoint::new(SocketAddr::new(address, number));
-                match state {
-                    State::Ready => ready.push(endpoint),
-                    State::Terminating => terminating.push(endpoint),
-                    State::Unusable => {}
-                }
-            }
+            let endpoint =
+                |(address, state)| Endpoint::new(SocketAddr::new(address, number)).with_state(state);
+            endpoints.extend(addresses(slice, out).into_iter().map(endpoint));
         }
     }
     if !port_found {
         report_port_name(service, port, slices, out);
     }
-    if ready.is_empty() { terminating } else { ready }
+    endpoints
 }
 
 /// The numbers of the slice's TCP ports with this name; there is at most one in a valid slice.
@@ -118,7 +104,7 @@ fn ports(slice: &Stored<EndpointSlice>, name: &str, out: &mut Output) -> Vec<u16
     numbers
 }
 
-fn addresses(slice: &Stored<EndpointSlice>, out: &mut Output) -> Vec<(IpAddr, State)> {
+fn addresses(slice: &Stored<EndpointSlice>, out: &mut Output) -> Vec<(IpAddr, EndpointState)> {
     if slice.object.address_type == "FQDN" {
         let message = "addresses of type FQDN are not dialled";
         let help = "write addressType: IPv4 or IPv6, and addresses of that type";
@@ -142,16 +128,16 @@ fn addresses(slice: &Stored<EndpointSlice>, out: &mut Output) -> Vec<(IpAddr, St
     found
 }
 
-fn state(endpoint: &SliceEndpoint) -> State {
+fn state(endpoint: &SliceEndpoint) -> EndpointState {
     let conditions = endpoint.conditions.as_ref();
     let condition = |value: Option<bool>, nil| value.unwrap_or(nil);
     let ready = condition(conditions.and_then(|conditions| conditions.ready), true);
     let serving = condition(conditions.and_then(|conditions| conditions.serving), true);
     let terminating = condition(conditions.and_then(|conditions| conditions.terminating), false);
     match (ready, serving && terminating) {
-        (true, _) => State::Ready,
-        (false, true) => State::Terminating,
-        (false, false) => State::Unusable,
+        (true, _) => EndpointState::Ready,
+        (false, true) => EndpointState::Terminating,
+        (false, false) => EndpointState::NotServing,
     }
 }
 

@@ -1,7 +1,9 @@
 //! What the tests of translation share.
 #![allow(dead_code, reason = "no test file uses all of it")]
 
-use ingress_core::{Diagnostic, RouteTable};
+use std::sync::Arc;
+
+use ingress_core::{Backend, Diagnostic, RouteTable};
 use ingress_kube::manifests::parse_manifests;
 use ingress_kube::{Config, Store, translate};
 
@@ -24,15 +26,14 @@ pub(crate) fn table(text: &str, config: &Config) -> RouteTable {
 /// Routes as `host path -> backend [endpoints]`.
 pub(crate) fn routes(table: &RouteTable) -> Vec<String> {
     let line = |found: ingress_core::RouteMatch<'_>| {
-        let endpoints: Vec<_> = found
-            .backend
-            .endpoints()
-            .as_slice()
-            .iter()
-            .map(|endpoint| endpoint.address().to_string())
-            .collect();
-        let (host, path, backend) = (found.route.host(), found.route.path(), found.backend.reference());
-        format!("{host} {path} -> {backend} [{}]", endpoints.join(" "))
+        let backend = |(backend, weight): (&Arc<Backend>, u32)| {
+            let usable = backend.endpoints().as_slice().iter();
+            let endpoints: Vec<_> = usable.map(|endpoint| endpoint.address().to_string()).collect();
+            let share = if found.backends().count() > 1 { format!("={weight}") } else { String::new() };
+            format!("{}{share} [{}]", backend.reference(), endpoints.join(" "))
+        };
+        let backends: Vec<_> = found.backends().map(backend).collect();
+        format!("{} {} -> {}", found.route.host(), found.route.path(), backends.join(", "))
     };
     table.routes().map(line).collect()
 }

@@ -2,10 +2,10 @@
 
 mod body;
 mod pool;
+mod resolve;
 mod upload;
 
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -25,6 +25,7 @@ use crate::{Body, BoxError, TimedOut, Unsent};
 
 pub(crate) use body::UpstreamBody;
 use pool::{Connection, Pool};
+use resolve::resolve;
 use upload::{Progress, Upload};
 
 /// The default client: HTTP/1.1, with connections kept for each endpoint.
@@ -51,6 +52,7 @@ pub struct HttpClientBuilder {
     head_timeout: Option<Duration>,
     idle_timeout: Duration,
     max_idle: usize,
+    local_names: bool,
 }
 
 #[derive(Debug)]
@@ -68,6 +70,7 @@ impl Default for HttpClientBuilder {
             head_timeout: Some(Duration::from_secs(60)),
             idle_timeout: Duration::from_secs(55),
             max_idle: 256,
+            local_names: false,
         }
     }
 }
@@ -97,6 +100,15 @@ impl HttpClientBuilder {
     /// How many unused connections each thread keeps for each endpoint. Default: 256.
     pub fn max_idle(mut self, connections: usize) -> Self {
         self.max_idle = connections;
+        self
+    }
+
+    /// Whether an endpoint that is a name (a Service of type ExternalName) may have addresses of this machine,
+    /// of its link (169.254.0.0/16, fe80::/10) or of a cloud's instance metadata. Default: no. They are looked at
+    /// each time that a connection is made, so a name cannot change to such an address later. Endpoints that
+    /// are addresses are not concerned.
+    pub fn local_names(mut self, allowed: bool) -> Self {
+        self.local_names = allowed;
         self
     }
 
@@ -131,7 +143,7 @@ impl Service<Request<Body>> for HttpClient {
         Poll::Ready(Ok(()))
     }
 
-    /// The request's URI is `http://address:port/path`; its Host field is sent as it is.
+    /// The request's URI is `http://endpoint:port/path`, where a name is looked up; its Host field is sent as it is.
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let shared = self.shared.clone();
         Box::pin(async move { shared.send(request).await })
@@ -172,8 +184,11 @@ impl Shared {
     }
 
     async fn connect(&self, endpoint: &Authority) -> Result<Connection, BoxError> {
-        let address: SocketAddr = endpoint.as_str().parse()?;
-        let connecting = tokio::time::timeout(self.settings.connect_timeout, TcpStream::connect(address));
+        let connecting = async {
+            let addresses = resolve(endpoint, self.settings.local_names).await?;
+            TcpStream::connect(&addresses[..]).await
+        };
+        let connecting = tokio::time::timeout(self.settings.connect_timeout, connecting);
         let stream = connecting.await.map_err(|_| "connecting took too long")??;
         stream.set_nodelay(true)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;

@@ -2,17 +2,16 @@
 
 mod contract;
 pub(crate) mod headers;
-mod tickets;
+pub(crate) mod tickets;
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http::{Request, Response, StatusCode};
-use ingress_core::{Backend, RequestPath};
+use ingress_core::{Backend, Endpoint, RequestPath};
 use tower_service::Service;
 
 use crate::error::Kind;
@@ -37,12 +36,13 @@ where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     let ticket = tickets::next(backend.index());
-    let mut tried: Vec<SocketAddr> = Vec::new();
+    let mut tried: Vec<&Endpoint> = Vec::new();
     let mut failure: Option<(Instant, Error)> = None;
     let endpoints = backend.endpoints();
     let mut next = endpoints.pick(ticket);
     while let Some(endpoint) = next {
-        let of_backend = |error: Error| error.of_backend(backend.reference(), Some(endpoint.address()));
+        let of_backend =
+            |error: Error| error.of_backend(backend.reference(), Some(endpoint.authority().clone()));
         *request.uri_mut() = uri(endpoint.authority().clone(), path.clone());
         let error = match send(&mut client, request).await {
             Ok(response) => return accept(response).map_err(of_backend),
@@ -53,7 +53,7 @@ where
         (request, source) = unsent.into_parts();
         let since = failure.map_or_else(Instant::now, |(since, _)| since);
         failure = Some((since, of_backend(Error::with_source(Kind::Connect, source))));
-        tried.push(endpoint.address());
+        tried.push(endpoint);
         next = endpoints.pick_other(ticket, &tried).filter(|_| since.elapsed() < OTHER_ENDPOINTS_FOR);
     }
     let nobody = || Error::new(Kind::NoEndpoint).of_backend(backend.reference(), None);

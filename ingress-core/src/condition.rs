@@ -1,0 +1,244 @@
+//! What a rule asks for besides host and path: method, header fields, query parameters.
+//!
+//! Ingress has none of these; the Gateway API's HTTPRoute has, and annotations may.
+
+use std::cmp::Reverse;
+use std::fmt;
+
+use http::{HeaderName, Method};
+
+use crate::{Pattern, RequestHead};
+
+/// What a request must meet for a rule to take it: one of the methods (any if none is named), every header
+/// condition and every query condition.
+///
+/// The order in which conditions are added does not matter. Of several for one header or parameter the first
+/// counts, as for `HTTPRouteMatch`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Conditions {
+    /// Sorted texts.
+    methods: Vec<Box<str>>,
+    headers: Vec<(Box<str>, ValueMatch)>,
+    queries: Vec<(Box<str>, ValueMatch)>,
+}
+
+/// What a value must be.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum ValueMatch {
+    /// Just this, letter case included.
+    Exact(Box<str>),
+    /// As a whole what the expression describes.
+    Pattern(Pattern),
+    /// Anything, as long as the header or parameter is there.
+    Present,
+}
+
+/// The first condition that a request does not meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unmet<'c> {
+    /// The methods, one of which the request should have.
+    Method(&'c [Box<str>]),
+    /// A header field and its value.
+    Header(&'c str, &'c ValueMatch),
+    /// A query parameter and its value.
+    Query(&'c str, &'c ValueMatch),
+}
+
+// ===== impl Conditions =====
+
+impl Conditions {
+    pub(crate) const NONE: Self = Self { methods: Vec::new(), headers: Vec::new(), queries: Vec::new() };
+
+    /// Adds a method that may be used.
+    #[must_use]
+    pub fn method(mut self, method: &Method) -> Self {
+        if let Err(at) = self.methods.binary_search_by(|known| (**known).cmp(method.as_str())) {
+            self.methods.insert(at, method.as_str().into());
+        }
+        self
+    }
+
+    /// Adds a header field. One of the field's lines must have the value (`HTTPHeaderMatch`).
+    #[must_use]
+    pub fn header(mut self, name: &HeaderName, value: ValueMatch) -> Self {
+        insert(&mut self.headers, name.as_str(), value);
+        self
+    }
+
+    /// Adds a query parameter, decoded as `application/x-www-form-urlencoded` is. Where a request repeats
+    /// it, the first counts (`HTTPQueryParamMatch`).
+    #[must_use]
+    pub fn query(mut self, name: &str, value: ValueMatch) -> Self {
+        insert(&mut self.queries, name, value);
+        self
+    }
+
+    /// Whether every request meets them.
+    pub fn is_empty(&self) -> bool {
+        self.methods.is_empty() && self.headers.is_empty() && self.queries.is_empty()
+    }
+
+    /// Whether a request meets all of them.
+    ///
+    /// # Errors
+    ///
+    /// The first that is not met: of the methods, then the headers and the query parameters by name.
+    pub fn check(&self, request: &RequestHead<'_>) -> Result<(), Unmet<'_>> {
+        let method = request.method_str();
+        if !self.methods.is_empty() && self.methods.iter().all(|allowed| **allowed != *method) {
+            return Err(Unmet::Method(&self.methods));
+        }
+        let has_header =
+            |name: &str, value: &ValueMatch| request.header_lines(name).any(|line| value.takes(line));
+        if let Some((name, value)) = self.headers.iter().find(|(name, value)| !has_header(name, value)) {
+            return Err(Unmet::Header(name, value));
+        }
+        let has_query = |name: &str, value: &ValueMatch| {
+            request.query_value(name).is_some_and(|found| value.takes(found.as_bytes()))
+        };
+        match self.queries.iter().find(|(name, value)| !has_query(name, value)) {
+            Some((name, value)) => Err(Unmet::Query(name, value)),
+            None => Ok(()),
+        }
+    }
+
+    /// The strongest first: with a method, then with more headers, then with more parameters, as the
+    /// Gateway API orders the matches of an HTTPRoute.
+    pub(crate) fn precedence(&self) -> impl Ord + use<> {
+        (self.methods.is_empty(), Reverse(self.headers.len()), Reverse(self.queries.len()))
+    }
+}
+
+/// Keeps the list sorted; the first of a name stays.
+fn insert(list: &mut Vec<(Box<str>, ValueMatch)>, name: &str, value: ValueMatch) {
+    if let Err(at) = list.binary_search_by(|(known, _)| (**known).cmp(name)) {
+        list.insert(at, (name.into(), value));
+    }
+}
+
+impl fmt::Display for Conditions {
+    /// `method GET|HEAD, header x-env = canary, query v ~ [0-9]+`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut first = true;
+        let mut part = |f: &mut fmt::Formatter<'_>, unmet: Unmet<'_>| {
+            if !std::mem::take(&mut first) {
+                f.write_str(", ")?;
+            }
+            unmet.fmt(f)
+        };
+        if !self.methods.is_empty() {
+            part(f, Unmet::Method(&self.methods))?;
+        }
+        self.headers.iter().try_for_each(|(name, value)| part(f, Unmet::Header(name, value)))?;
+        self.queries.iter().try_for_each(|(name, value)| part(f, Unmet::Query(name, value)))
+    }
+}
+
+// ===== impl ValueMatch, Unmet =====
+
+impl ValueMatch {
+    /// Whether this is a value that is asked for.
+    pub fn takes(&self, value: &[u8]) -> bool {
+        match self {
+            Self::Exact(text) => text.as_bytes() == value,
+            Self::Pattern(pattern) => pattern.is_match(value),
+            Self::Present => true,
+        }
+    }
+}
+
+impl fmt::Display for ValueMatch {
+    /// What stands behind a name: ` = value`, ` ~ expression`, or nothing.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(text) => write!(f, " = {}", text.escape_debug()),
+            Self::Pattern(pattern) => write!(f, " ~ {}", pattern.as_str().escape_debug()),
+            Self::Present => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Unmet<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Method(methods) => write!(f, "method {}", methods.join("|")),
+            Self::Header(name, value) => write!(f, "header {name}{value}"),
+            Self::Query(name, value) => write!(f, "query {}{value}", name.escape_debug()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue, header};
+
+    use super::*;
+    use crate::{RequestHost, RequestPath};
+
+    fn exact(text: &str) -> ValueMatch {
+        ValueMatch::Exact(text.into())
+    }
+
+    fn check(
+        conditions: &Conditions,
+        method: &Method,
+        fields: &[(&str, &str)],
+        query: Option<&str>,
+    ) -> String {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap());
+        }
+        let path = RequestPath::parse("/").unwrap();
+        let head =
+            RequestHead::new(&RequestHost::ABSENT, &path).method(method).headers(&headers).query(query);
+        conditions.check(&head).map_or_else(|unmet| unmet.to_string(), |()| "met".into())
+    }
+
+    #[test]
+    fn all_must_be_met() {
+        let conditions = Conditions::default()
+            .query("v", ValueMatch::Pattern(Pattern::new("[0-9]+").unwrap()))
+            .query("a b", exact("ä&"))
+            .header(&header::ACCEPT, exact("x"))
+            .header(&header::ACCEPT, exact("ignored"))
+            .header(&header::COOKIE, ValueMatch::Present)
+            .method(&Method::PUT)
+            .method(&Method::GET);
+        assert_eq!(
+            conditions.to_string(),
+            "method GET|PUT, header accept = x, header cookie, query a b = ä&, query v ~ [0-9]+"
+        );
+        let fields = [("accept", "y"), ("accept", "x"), ("cookie", "")];
+        let query = Some("a+b=%C3%A4%26&v=12&v=z");
+        let table = [
+            (Method::GET, &fields[..], query, "met"),
+            (Method::POST, &fields[..], query, "method GET|PUT"),
+            (Method::PUT, &fields[..2], query, "header cookie"),
+            (Method::PUT, &fields[..1], query, "header accept = x"),
+            (Method::GET, &fields[..], None, "query a b = ä&"),
+            (Method::GET, &fields[..], Some("a%20b=%C3%A4%26"), "query v ~ [0-9]+"),
+            (Method::GET, &fields[..], Some("a b=ä&v=z&v=1"), "query a b = ä&"),
+        ];
+        for (method, fields, query, want) in table {
+            assert_eq!(check(&conditions, &method, fields, query), want, "{method} {fields:?} {query:?}");
+        }
+    }
+
+    #[test]
+    fn more_conditions_come_first() {
+        let none = Conditions::default;
+        let mut list = [
+            none(),
+            none().query("a", ValueMatch::Present).query("b", ValueMatch::Present),
+            none().header(&header::ACCEPT, ValueMatch::Present),
+            none().method(&Method::GET),
+            none().header(&header::ACCEPT, ValueMatch::Present).query("a", ValueMatch::Present),
+        ];
+        list.sort_by_key(Conditions::precedence);
+        let texts: Vec<_> = list.iter().map(ToString::to_string).collect();
+        assert_eq!(texts, ["method GET", "header accept, query a", "header accept", "query a, query b", ""]);
+    }
+}

@@ -1,0 +1,93 @@
+//! Several backends behind one rule, each with its share of the requests.
+
+use std::sync::Arc;
+
+use crate::balance::SmoothOrder;
+use crate::{Backend, BackendRef};
+
+/// What serves the requests of a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Backends {
+    /// One backend takes them all.
+    One(BackendRef),
+    /// Several share them by weight (`HTTPRouteRule.backendRefs`).
+    Split(SplitRef),
+}
+
+/// Backends with weights, by reference; each once.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SplitRef(Box<[(BackendRef, u32)]>);
+
+/// The backends of a table that share a route's requests.
+#[derive(Debug)]
+pub(crate) struct Split {
+    /// Its number among all backends and splits of the table.
+    pub(crate) index: u32,
+    pub(crate) shares: Box<[(Arc<Backend>, u32)]>,
+    order: SmoothOrder,
+}
+
+// ===== impl Backends =====
+
+impl Backends {
+    /// Backends that share requests in proportion to their weights. The order does not matter; the weights
+    /// of a backend that is named twice are added up. A backend without weight takes nothing, and where none
+    /// has any, nobody answers: 503.
+    pub fn split(shares: impl IntoIterator<Item = (BackendRef, u32)>) -> Self {
+        let mut shares: Vec<_> = shares.into_iter().collect();
+        shares.sort();
+        shares.dedup_by(|(other, weight), (kept, sum)| {
+            let same = other == kept;
+            if same {
+                *sum = sum.saturating_add(*weight);
+            }
+            same
+        });
+        Self::Split(SplitRef(shares.into()))
+    }
+
+    /// Each backend and its weight; a single one has weight 1.
+    pub fn iter(&self) -> impl Iterator<Item = (&BackendRef, u32)> {
+        let (one, split) = match self {
+            Self::One(backend) => (Some((backend, 1)), None),
+            Self::Split(split) => (None, Some(split.iter())),
+        };
+        one.into_iter().chain(split.into_iter().flatten())
+    }
+}
+
+impl From<BackendRef> for Backends {
+    fn from(backend: BackendRef) -> Self {
+        Self::One(backend)
+    }
+}
+
+// ===== impl SplitRef =====
+
+impl SplitRef {
+    /// Each backend and its weight, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&BackendRef, u32)> {
+        self.0.iter().map(|(backend, weight)| (backend, *weight))
+    }
+}
+
+// ===== impl Split =====
+
+impl Split {
+    pub(crate) fn new(index: u32, shares: Box<[(Arc<Backend>, u32)]>) -> Self {
+        let order = SmoothOrder::new(shares.iter().map(|(_, weight)| u64::from(*weight)));
+        Self { index, shares, order }
+    }
+
+    #[inline]
+    pub(crate) fn pick(&self, ticket: u64) -> Option<&Arc<Backend>> {
+        self.shares.get(self.order.at(ticket)?).map(|(backend, _)| backend)
+    }
+}
+
+impl PartialEq for Split {
+    fn eq(&self, other: &Self) -> bool {
+        self.index == other.index && self.shares == other.shares
+    }
+}

@@ -1,0 +1,42 @@
+//! Who is asked about each route that could take a request, the strongest first.
+
+use std::ops::ControlFlow;
+
+use super::route::{Route, RouteId};
+use crate::RequestHead;
+
+/// Sees the routes whose host and path fit, in order of precedence, until it breaks.
+pub(super) trait Visitor {
+    /// `first` is the first of the routes for one path; those that follow it differ in conditions.
+    fn candidate(&mut self, first: RouteId) -> ControlFlow<RouteId>;
+}
+
+/// Takes the first route whose conditions are met.
+#[derive(Debug)]
+pub(super) struct Find<'t> {
+    pub(super) routes: &'t [Route],
+    pub(super) head: &'t RequestHead<'t>,
+    /// Some route of the table has conditions. Without any, no route needs to be read.
+    pub(super) conditional: bool,
+}
+
+impl Visitor for Find<'_> {
+    #[inline]
+    fn candidate(&mut self, first: RouteId) -> ControlFlow<RouteId> {
+        if self.conditional { self.check(first) } else { ControlFlow::Break(first) }
+    }
+}
+
+impl Find<'_> {
+    fn check(&self, first: RouteId) -> ControlFlow<RouteId> {
+        for (number, route) in (first.route..).zip(&self.routes[first.route as usize..]) {
+            if route.check(self.head).is_ok() {
+                return ControlFlow::Break(route.id(number));
+            }
+            if route.last {
+                break;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
