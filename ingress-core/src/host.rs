@@ -115,6 +115,17 @@ impl FromStr for HostMatch {
     }
 }
 
+impl HostMatch {
+    /// Whether it takes a request's host, seen alone: a stronger match may own the request.
+    pub fn takes(&self, host: &RequestHost) -> bool {
+        match self {
+            Self::Exact(name) => name.as_str().as_bytes() == host.as_bytes(),
+            Self::Wildcard(suffix) => host.parent() == Some(suffix.as_str().as_bytes()),
+            Self::Any => true,
+        }
+    }
+}
+
 impl fmt::Display for HostMatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

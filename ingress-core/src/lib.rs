@@ -31,6 +31,9 @@ pub use source::{ObjectRef, Source};
 pub use split::{Backends, SplitRef};
 #[cfg(feature = "serde")]
 pub use table::TableDump;
+pub use table::explain::{
+    BackendStep, EndpointStep, Explanation, HostStep, HostVerdict, Outcome, ReadingStep, RuleStep, Verdict,
+};
 pub use table::{
     AmbiguousPath, AmbiguousPaths, HostFallthrough, Route, RouteMatch, RouteTable, RouteTableBuilder,
     UnservedRule,

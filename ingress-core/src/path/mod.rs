@@ -156,6 +156,20 @@ impl PathMatch {
         }
     }
 
+    /// Whether it takes a normalised path, seen alone: a stronger match may have it.
+    pub(crate) fn takes(&self, path: &str) -> bool {
+        match self {
+            Self::Exact(text) => text.as_str() == path,
+            Self::Template(template) => template.takes(path),
+            Self::Regex(pattern) => pattern.is_match(path.as_bytes()),
+            Self::Prefix(text) => {
+                let rest = path.strip_prefix(text.without_slash());
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            }
+            Self::Default => true,
+        }
+    }
+
     /// Whether both take the same paths, so that one of two such rules hides the other.
     pub(crate) fn takes_same(&self, other: &Self) -> bool {
         match (self, other) {

@@ -5,10 +5,11 @@ use std::ops::ControlFlow;
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
 
+use super::explain::HostVerdict;
 use super::paths::PathIndex;
 use super::patterns::Patterns;
 use super::route::RouteId;
-use super::visit::Visitor;
+use super::visit::{Level, Visitor};
 use crate::{HostMatch, RequestHost};
 
 /// All hosts of a table. The hash is seeded anew for each table, since names are other people's text.
@@ -81,21 +82,33 @@ impl HostIndex {
         visitor: &mut impl Visitor,
     ) -> ControlFlow<RouteId> {
         let exact = self.exact.get(host.as_bytes());
+        visitor.host(Level::Exact, HostRoutes::verdict(exact));
         if let Some(routes) = exact {
             routes.visit(path, visitor)?;
         }
         if exact.is_none() || (fallthrough && !self.reserved.names.contains(host.as_bytes())) {
             let wildcard = host.parent().and_then(|parent| self.wildcard.get(parent));
+            visitor.host(Level::Wildcard, HostRoutes::verdict(wildcard));
             if let Some(routes) = wildcard {
                 routes.visit(path, visitor)?;
             }
             let owned = exact.is_some() || wildcard.is_some();
             if (!owned || fallthrough) && !self.reserved.takes(host) {
+                let any = Some(&self.any).filter(|any| !any.is_empty());
+                visitor.host(Level::Any, HostRoutes::verdict(any));
                 return self.any.visit(path, visitor);
             }
         }
-        let default = if self.reserved.takes(host) { self.reserved.default } else { self.any.default };
-        default.map_or(ControlFlow::Continue(()), |default| visitor.candidate(default))
+        if self.reserved.takes(host) {
+            return visit_default(self.reserved.default, visitor);
+        }
+        visitor.host(Level::Any, HostVerdict::OnlyDefault);
+        visit_default(self.any.default, visitor)
+    }
+
+    /// What reserved hosts have in place of the default of the host-less rules.
+    pub(super) fn reserved_default(&self) -> Option<RouteId> {
+        self.reserved.default
     }
 
     pub(super) fn len(&self) -> usize {
@@ -133,10 +146,24 @@ impl HostRoutes {
             patterns.visit(path, visitor)?;
         }
         self.paths.prefixes(path, visitor)?;
-        self.default.map_or(ControlFlow::Continue(()), |default| visitor.candidate(default))
+        visit_default(self.default, visitor)
+    }
+
+    #[inline]
+    fn verdict(routes: Option<&Self>) -> HostVerdict {
+        match routes {
+            None => HostVerdict::Absent,
+            Some(routes) if routes.is_empty() => HostVerdict::Reserved,
+            Some(_) => HostVerdict::Asked,
+        }
     }
 
     fn is_empty(&self) -> bool {
         self.default.is_none() && self.patterns.is_none() && self.paths.is_empty()
     }
+}
+
+#[inline]
+fn visit_default(default: Option<RouteId>, visitor: &mut impl Visitor) -> ControlFlow<RouteId> {
+    default.map_or(ControlFlow::Continue(()), |default| visitor.candidate(default))
 }

@@ -4,6 +4,7 @@ mod builder;
 mod conflicts;
 #[cfg(feature = "serde")]
 mod dump;
+pub(crate) mod explain;
 mod hosts;
 mod options;
 mod paths;

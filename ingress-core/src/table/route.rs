@@ -1,6 +1,7 @@
 //! One compiled rule, and what a lookup hands out.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::condition::Unmet;
@@ -81,6 +82,14 @@ impl Route {
     /// The object and field that it stems from.
     pub fn source(&self) -> Option<&Source> {
         self.source.as_ref()
+    }
+}
+
+impl fmt::Display for Route {
+    /// Host, path and conditions: `shop.example Prefix /cart (method GET)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.host, self.path)?;
+        self.conditions.as_ref().map_or(Ok(()), |conditions| write!(f, " ({conditions})"))
     }
 }
 

@@ -1,6 +1,8 @@
 //! Rules that were written and are not served, so that the table can say why.
 
-use crate::{Diagnostic, HostMatch, PathMatch};
+use std::fmt;
+
+use crate::{Diagnostic, HostMatch, PathMatch, RequestHead};
 
 /// A rule that is not served, and the finding about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,9 +16,29 @@ pub struct UnservedRule {
 }
 
 impl UnservedRule {
+    /// Whether it would take requests of this host and path.
+    pub(super) fn concerns(&self, head: &RequestHead<'_>) -> bool {
+        let host = self.host.as_ref().is_none_or(|host| host.takes(head.host()));
+        host && self.path.as_ref().is_none_or(|path| path.takes(head.path().as_str()))
+    }
+
     /// The order in a table, whatever the order in which they were found.
     pub(super) fn order(&self) -> impl Ord + '_ {
         let Diagnostic { source, code, message, .. } = &self.finding;
         ((self.host.is_none(), &self.host), (self.path.is_none(), &self.path), (source, code, message))
+    }
+}
+
+impl fmt::Display for UnservedRule {
+    /// Host and path, as far as they can be read.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            Some(host) => write!(f, "{host}")?,
+            None => f.write_str("(unreadable host)")?,
+        }
+        match &self.path {
+            Some(path) => write!(f, " {path}"),
+            None => f.write_str(" (unreadable path)"),
+        }
     }
 }

@@ -2,11 +2,24 @@
 
 use std::ops::ControlFlow;
 
+use super::explain::HostVerdict;
 use super::route::{Route, RouteId};
 use crate::RequestHead;
 
+/// A kind of host, the strongest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    Exact,
+    Wildcard,
+    Any,
+}
+
 /// Sees the routes whose host and path fit, in order of precedence, until it breaks.
 pub(super) trait Visitor {
+    /// What part the hosts of a level play.
+    #[inline]
+    fn host(&mut self, _level: Level, _verdict: HostVerdict) {}
+
     /// `first` is the first of the routes for one path; those that follow it differ in conditions.
     fn candidate(&mut self, first: RouteId) -> ControlFlow<RouteId>;
 }
