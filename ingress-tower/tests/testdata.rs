@@ -1,20 +1,27 @@
-//! The shared matching cases, through the tower service, with services in this process for backends.
-#![allow(clippy::unwrap_used)]
+//! The shared matching cases, through the tower service, with endpoints in this process.
+#![allow(clippy::unwrap_used, reason = "a test may")]
 
 #[path = "../../ingress-core/testdata/cases.rs"]
 mod cases;
 
-use std::convert::Infallible;
+use std::collections::HashMap;
+use std::future::{Ready, ready};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use cases::{Expect, Group, Kind, PORT};
+use cases::{Answer, Group, Kind, PORT};
 use http::{Request, Response};
 use http_body_util::BodyExt;
-use ingress_core::{BackendRef, ObjectRef, PathMatch, PortRef, RouteTable, Rule, Source};
-use ingress_tower::{Body, IngressLayer, IngressService, ResourceRegistry};
-use tower::ServiceExt;
+use ingress_core::{BackendRef, Endpoint, ObjectRef, PathMatch, PortRef, RouteTable, Rule, Source};
+use ingress_tower::{Body, BoxError, IngressLayer, IngressService, Unsent};
+use tower::{Service, ServiceExt};
 
 fn backend(namespace: &str, name: &str) -> BackendRef {
-    BackendRef::service(namespace, name, PortRef::Number(PORT))
+    match cases::resource(name) {
+        Some((group, kind, name)) => BackendRef::resource(namespace, group, kind, name),
+        None => BackendRef::service(namespace, name, PortRef::Number(PORT)),
+    }
 }
 
 fn path(rule: &cases::Rule) -> PathMatch {
@@ -29,7 +36,7 @@ fn path(rule: &cases::Rule) -> PathMatch {
 
 /// A default backend serves the hosts of its own Ingress, or every host when it has none.
 fn rules(ingress: &cases::Ingress) -> Vec<Rule> {
-    let object = std::sync::Arc::new(ObjectRef {
+    let object = Arc::new(ObjectRef {
         kind: "Ingress".into(),
         namespace: ingress.namespace.as_str().into(),
         name: ingress.name.as_str().into(),
@@ -49,48 +56,80 @@ fn rules(ingress: &cases::Ingress) -> Vec<Rule> {
     rules
 }
 
-/// Every Service with an endpoint is one of this process, which answers with the Service's name.
-fn service(group: &Group) -> IngressService {
-    let mut builder = RouteTable::builder();
-    for rule in group.ingresses().iter().flat_map(rules) {
-        builder.rule(rule);
+/// Carries requests to the endpoints of a group, which answer in this process.
+#[derive(Clone)]
+struct Endpoints(Arc<HashMap<String, cases::Endpoint>>);
+
+impl Service<Request<Body>> for Endpoints {
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = Ready<Result<Self::Response, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
     }
-    let mut registry = ResourceRegistry::new();
-    for (namespace, name) in group.services().into_iter().filter(|(_, name)| group.has_endpoint(name)) {
-        let answer = name.clone();
-        let echo = tower::service_fn(move |_: Request<Body>| {
-            std::future::ready(Ok::<_, Infallible>(Response::new(Body::from(answer.clone()))))
-        });
-        registry = registry.with(backend(&namespace, &name), echo);
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let endpoint = request.uri().authority().and_then(|authority| self.0.get(authority.as_str()));
+        let endpoint = endpoint.unwrap().clone();
+        ready(if endpoint.state.dead {
+            Err(Unsent::new(request, "connection refused").into())
+        } else {
+            Ok(Response::new(Body::from(endpoint.answer)))
+        })
     }
-    IngressLayer::new(ingress_core::table(builder.build().0).0).resources(registry).into_service()
 }
 
-async fn answer(service: &IngressService, request: &cases::Request) -> Expect {
-    let sent = Request::get(&request.path).header("host", &request.host).body(Body::empty()).unwrap();
-    let response = service.clone().oneshot(sent).await.unwrap();
-    if response.status() != 200 {
-        return Expect::Status(response.status().as_u16());
+/// The service of a group.
+fn service(group: &Group) -> IngressService<Endpoints> {
+    let mut builder = RouteTable::builder();
+    for rule in group.served_ingresses().iter().flat_map(rules) {
+        builder.rule(rule);
     }
-    let name = response.into_body().collect().await.unwrap().to_bytes();
-    Expect::Service(String::from_utf8(name.to_vec()).unwrap())
+    let mut endpoints = HashMap::new();
+    for (namespace, name) in group.services() {
+        let used = group.used_endpoints(&name).into_iter().map(|endpoint| {
+            let address = SocketAddr::from(([127, 0, 0, 1], 1 + endpoints.len() as u16));
+            endpoints.insert(address.to_string(), endpoint);
+            Endpoint::new(address)
+        });
+        let used: Vec<_> = used.collect();
+        builder.endpoints(backend(&namespace, &name), used);
+    }
+    let reader = ingress_core::table(builder.build().0).0;
+    IngressLayer::with_client(reader, Endpoints(Arc::new(endpoints))).into_service()
+}
+
+async fn answer(service: &IngressService<Endpoints>, request: &cases::Request) -> Answer {
+    let mut sent = Request::builder().method(&*request.method).uri(&request.path);
+    sent = sent.header("host", &request.host);
+    for (name, value) in &request.headers {
+        sent = sent.header(name, value);
+    }
+    let response = service.clone().oneshot(sent.body(Body::empty()).unwrap()).await.unwrap();
+    if response.status() != 200 {
+        return Answer::Status(response.status().as_u16());
+    }
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    Answer::Body(String::from_utf8(body.to_vec()).unwrap())
 }
 
 #[tokio::test]
 async fn every_case() {
-    let groups = cases::all();
     let mut wrong = Vec::new();
     let mut requests = 0;
-    for group in &groups {
+    for group in &cases::all() {
         let service = service(group);
         for request in &group.requests {
             requests += 1;
-            let answer = answer(&service, request).await;
-            if answer != request.expect {
-                wrong.push(format!("{}: {answer:?} instead of {:?}", group.label(request), request.expect));
+            let mut answers = Vec::new();
+            for _ in 0..request.times {
+                answers.push(answer(&service, request).await);
             }
+            wrong.extend(group.fault(request, &answers));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(requests >= 200, "only {requests} requests");
+    println!("{requests} cases through the tower service");
+    assert!(requests >= 250, "only {requests} requests");
 }
