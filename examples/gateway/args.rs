@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
+use ingress_core::{AmbiguousPaths, HostFallthrough};
 use ingress_kube::{Config, Upstream};
 
 /// Routes HTTP traffic by Kubernetes Ingress objects.
@@ -72,6 +73,15 @@ pub(crate) struct TranslationOptions {
     #[arg(long, env = "INGRESS_UPSTREAM", value_enum, default_value_t = UpstreamArg::Endpoints)]
     pub(crate) upstream: UpstreamArg,
 
+    /// Whether a request that no path of its host takes goes on to the paths of its wildcard, and then to
+    /// those of rules without a host
+    #[arg(long, env = "INGRESS_HOST_FALLTHROUGH", value_parser = FalseyValueParser::new())]
+    pub(crate) host_fallthrough: bool,
+
+    /// What happens to a path that servers read in different ways, such as one with '//' or '%2F'
+    #[arg(long, env = "INGRESS_AMBIGUOUS_PATHS", value_enum, default_value_t = AmbiguousPathsArg::Compare)]
+    pub(crate) ambiguous_paths: AmbiguousPathsArg,
+
     /// Service for requests that no Ingress takes; without a port its first TCP port
     #[arg(long, env = "INGRESS_DEFAULT_BACKEND_SERVICE", value_name = "NAMESPACE/NAME[:PORT]")]
     pub(crate) default_backend_service: Option<String>,
@@ -113,6 +123,16 @@ pub(crate) enum UpstreamArg {
     ClusterIp,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AmbiguousPathsArg {
+    /// Refuse it when two readings of it lead to different rules
+    Compare,
+    /// Refuse it
+    Reject,
+    /// Take it as it is written; a rule for /admin is then no guard
+    Trust,
+}
+
 impl Default for TranslationOptions {
     fn default() -> Self {
         Self {
@@ -120,6 +140,8 @@ impl Default for TranslationOptions {
             controller_class: ingress_kube::DEFAULT_CONTROLLER.into(),
             watch_ingress_without_class: false,
             upstream: UpstreamArg::Endpoints,
+            host_fallthrough: false,
+            ambiguous_paths: AmbiguousPathsArg::Compare,
             default_backend_service: None,
         }
     }
@@ -139,6 +161,15 @@ impl TranslationOptions {
             .upstream(match self.upstream {
                 UpstreamArg::Endpoints => Upstream::Endpoints,
                 UpstreamArg::ClusterIp => Upstream::ClusterIp,
+            })
+            .host_fallthrough(match self.host_fallthrough {
+                false => HostFallthrough::Never,
+                true => HostFallthrough::Always,
+            })
+            .ambiguous_paths(match self.ambiguous_paths {
+                AmbiguousPathsArg::Compare => AmbiguousPaths::Compare,
+                AmbiguousPathsArg::Reject => AmbiguousPaths::Reject,
+                AmbiguousPathsArg::Trust => AmbiguousPaths::Trust,
             });
         if !self.controller_class.is_empty() {
             config = config.controller_class(&self.controller_class);

@@ -10,44 +10,106 @@ mod cases;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use cases::{Expect, Group, Kind};
+use cases::{AmbiguousPaths, Answer, Endpoint, Group, Kind};
 use serde_json::{Value, json};
-use support::{Gateway, client, manifests, services};
+use support::client::Connection;
+use support::{Gateway, manifests, services};
 
 #[test]
-fn all_cases() {
-    let mut answers = BTreeMap::new();
-    let mut count = 0;
+fn every_case() {
+    let mut running = BTreeMap::new();
+    let mut requests = 0;
+    let mut wrong = Vec::new();
     for group in cases::all() {
         let directory = tempfile::tempdir().unwrap();
-        manifests::write(directory.path(), "group.yaml", &objects(&group, &mut answers));
-        let gateway = Gateway::run(directory.path(), &["--workers", "1"]);
+        manifests::write(directory.path(), "group.yaml", &objects(&group, &mut running));
+        let mut flags = vec!["--workers", "1"];
+        flags.extend(group.serve_class.iter().flat_map(|name| ["--ingress-class", name]));
+        flags.extend(group.host_fallthrough.then_some("--host-fallthrough"));
+        flags.extend(match group.ambiguous_paths {
+            AmbiguousPaths::Compare => vec![],
+            AmbiguousPaths::Reject => vec!["--ambiguous-paths", "reject"],
+            AmbiguousPaths::Trust => vec!["--ambiguous-paths", "trust"],
+        });
+        let gateway = Gateway::run(directory.path(), &flags);
         for request in &group.requests {
-            let answer = client::get(gateway.http, &request.host, &request.path);
-            let found = if answer.status == 200 {
-                Expect::Service(answer.body)
-            } else {
-                Expect::Status(answer.status)
-            };
-            assert_eq!(found, request.expect, "{}", group.label(request));
-            count += 1;
+            let answers: Vec<_> = (0..request.times).map(|_| answer(gateway.http, request)).collect();
+            wrong.extend(group.fault(request, &answers));
+            requests += 1;
         }
     }
-    println!("{count} cases through the gateway");
-    assert!(count >= 100, "{count}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    println!("{requests} cases through the gateway");
+    assert!(requests >= 250, "only {requests} requests");
 }
 
-/// The group as Kubernetes objects; `answers` has the services that run already, by what they answer.
-fn objects(group: &Group, answers: &mut BTreeMap<String, SocketAddr>) -> Vec<Value> {
+fn answer(gateway: SocketAddr, request: &cases::Request) -> Answer {
+    let mut head = format!("{} {} HTTP/1.1\r\nHost: {}\r\n", request.method, request.path, request.host);
+    for (name, value) in &request.headers {
+        head += &format!("{name}: {value}\r\n");
+    }
+    if request.method != "GET" {
+        head += "Content-Length: 0\r\n";
+    }
+    let mut connection = Connection::open(gateway).unwrap();
+    connection.send(&(head + "\r\n")).unwrap();
+    let answer = connection.answer().unwrap_or_else(|error| panic!("{request:?}: {error}"));
+    if answer.status == 200 { Answer::Body(answer.body) } else { Answer::Status(answer.status) }
+}
+
+/// The group as Kubernetes objects; `running` has the endpoints that run already, by what they answer.
+fn objects(group: &Group, running: &mut BTreeMap<String, SocketAddr>) -> Vec<Value> {
     let mut objects: Vec<_> = group.ingresses().iter().map(ingress).collect();
+    objects.extend(group.classes.iter().map(class));
     for (namespace, name) in group.services() {
-        let address = group
-            .has_endpoint(&name)
-            .then(|| *answers.entry(name.clone()).or_insert_with(|| services::start(&name)));
         objects.push(manifests::service(&namespace, &name));
-        objects.push(manifests::slice(&namespace, &name, address));
+        let endpoints = group.endpoints(&name);
+        if endpoints.is_empty() {
+            objects.push(manifests::slice(&namespace, &name, None));
+        }
+        for endpoint in endpoints {
+            objects.push(slice(&namespace, &name, &endpoint, running));
+        }
     }
     objects
+}
+
+/// Each endpoint has a port of its own, and so a slice of its own.
+fn slice(
+    namespace: &str,
+    service: &str,
+    endpoint: &Endpoint,
+    running: &mut BTreeMap<String, SocketAddr>,
+) -> Value {
+    let Endpoint { answer, state } = endpoint;
+    let address = if state.dead {
+        services::refusing()
+    } else {
+        *running.entry(answer.clone()).or_insert_with(|| services::start(answer))
+    };
+    let mut slice = manifests::slice(namespace, service, Some(address));
+    slice["metadata"]["name"] = answer.replace('#', "-").into();
+    // A condition that is not given is null, which the API reads as absent.
+    slice["endpoints"][0]["conditions"] =
+        json!({ "ready": state.ready, "serving": state.serving, "terminating": state.terminating });
+    slice
+}
+
+fn class(class: &cases::Class) -> Value {
+    let controller = class.controller.as_deref().unwrap_or(ingress_kube::DEFAULT_CONTROLLER);
+    let mut object = json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "IngressClass",
+        "metadata": { "name": class.name },
+        "spec": { "controller": controller },
+    });
+    if class.default {
+        let annotation = "ingressclass.kubernetes.io/is-default-class";
+        object["metadata"]["annotations"] = json!({ annotation: "true" });
+    }
+    if let Some(year) = class.created {
+        object["metadata"]["creationTimestamp"] = cases::timestamp(year).into();
+    }
+    object
 }
 
 fn ingress(ingress: &cases::Ingress) -> Value {
@@ -71,11 +133,22 @@ fn ingress(ingress: &cases::Ingress) -> Value {
     if let Some(created) = ingress.creation_timestamp() {
         object["metadata"]["creationTimestamp"] = created.into();
     }
+    if let Some(class) = &ingress.annotation {
+        object["metadata"]["annotations"] = json!({ "kubernetes.io/ingress.class": class });
+    }
+    if let Some(class) = &ingress.class {
+        object["spec"]["ingressClassName"] = class.as_str().into();
+    }
+    let encrypted: Vec<_> =
+        ingress.rules.iter().filter(|rule| rule.tls).map(|rule| rule.host.as_str()).collect();
+    if !encrypted.is_empty() {
+        object["spec"]["tls"] = json!([{ "hosts": encrypted, "secretName": "certificate" }]);
+    }
     if !rules.is_empty() {
         object["spec"]["rules"] = rules.into();
     }
-    if let Some(service) = &ingress.default_backend {
-        object["spec"]["defaultBackend"] = manifests::backend(service);
+    if let Some(name) = &ingress.default_backend {
+        object["spec"]["defaultBackend"] = backend(name);
     }
     object
 }
@@ -84,7 +157,16 @@ fn path(rule: &cases::Rule) -> Value {
     let kind = match rule.kind {
         Kind::Exact => "Exact",
         Kind::Prefix => "Prefix",
-        Kind::ImplementationSpecific | Kind::Default => "ImplementationSpecific",
+        _ => "ImplementationSpecific",
     };
-    json!({ "path": rule.path, "pathType": kind, "backend": manifests::backend(&rule.backend) })
+    json!({ "path": rule.path, "pathType": kind, "backend": backend(&rule.backend) })
+}
+
+fn backend(name: &str) -> Value {
+    match cases::resource(name) {
+        Some((group, kind, name)) => {
+            json!({ "resource": { "apiGroup": group, "kind": kind, "name": name } })
+        }
+        None => manifests::backend(name),
+    }
 }

@@ -40,6 +40,8 @@ pub enum Severity {
 macro_rules! codes {
     ($($variant:ident $text:literal $severity:ident $meaning:literal)*) => {
         /// The kind of a finding. The text of a code never changes its meaning.
+        ///
+        #[doc = include_str!("../DIAGNOSTICS.md")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Code {
@@ -140,14 +142,7 @@ impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}[{}]: ", self.severity, self.code)?;
         if let Some(source) = &self.source {
-            if let Some(file) = &source.object.file {
-                write!(f, "{file}:")?;
-                if let Some(line) = source.object.line {
-                    write!(f, "{line}:")?;
-                }
-                f.write_str(" ")?;
-            }
-            let source = source.to_string();
+            let source = source.located().to_string();
             if !source.is_empty() {
                 write!(f, "{source}: ")?;
             }

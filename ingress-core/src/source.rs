@@ -19,6 +19,8 @@ pub struct Source {
     pub field: Box<str>,
 }
 
+struct Located<'s>(&'s Source);
+
 /// One configuration object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -47,6 +49,11 @@ impl Source {
         Self { object, field: field.into() }
     }
 
+    /// Its text with the place in front, as far as that is known: `file.yaml:7: Ingress shop/web spec.rules[0]`.
+    pub fn located(&self) -> impl fmt::Display + '_ {
+        Located(self)
+    }
+
     fn precedence(&self) -> impl Ord + '_ {
         let object = &*self.object;
         (object.created.is_none(), object.created, &object.namespace, &object.name, &object.kind)
@@ -69,6 +76,22 @@ impl Ord for Source {
 impl PartialOrd for Source {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for Located<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0.to_string();
+        if let Some(file) = &self.0.object.file {
+            write!(f, "{file}")?;
+            if let Some(line) = self.0.object.line {
+                write!(f, ":{line}")?;
+            }
+            if !text.is_empty() {
+                f.write_str(": ")?;
+            }
+        }
+        f.write_str(&text)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the embedding program decides.
 
-use ingress_core::{Algorithm, ResourceRef};
+use ingress_core::{Algorithm, AmbiguousPaths, HostFallthrough, ResourceRef};
 
 use crate::DefaultBackendService;
 
@@ -23,6 +23,10 @@ pub struct Config {
     pub upstream: Upstream,
     /// How the endpoints of a backend share its requests.
     pub algorithm: Algorithm,
+    /// What happens to a request that no path of its host takes.
+    pub host_fallthrough: HostFallthrough,
+    /// What happens to paths that application servers read in different ways.
+    pub ambiguous_paths: AmbiguousPaths,
     /// The resource backends that this process answers itself; any other is a finding.
     pub resources: Vec<ResourceRef>,
     /// The Service that takes what no rule and no default backend of an Ingress takes: the global default
@@ -51,6 +55,8 @@ impl Default for Config {
             watch_ingress_without_class: false,
             upstream: Upstream::default(),
             algorithm: Algorithm::default(),
+            host_fallthrough: HostFallthrough::default(),
+            ambiguous_paths: AmbiguousPaths::default(),
             resources: Vec::new(),
             default_backend_service: None,
         }
@@ -90,6 +96,20 @@ impl Config {
     #[must_use]
     pub fn algorithm(mut self, algorithm: Algorithm) -> Self {
         self.algorithm = algorithm;
+        self
+    }
+
+    /// Sets what happens to a request that no path of its host takes.
+    #[must_use]
+    pub fn host_fallthrough(mut self, fallthrough: HostFallthrough) -> Self {
+        self.host_fallthrough = fallthrough;
+        self
+    }
+
+    /// Sets what happens to paths that application servers read in different ways.
+    #[must_use]
+    pub fn ambiguous_paths(mut self, ambiguous: AmbiguousPaths) -> Self {
+        self.ambiguous_paths = ambiguous;
         self
     }
 

@@ -1,96 +1,85 @@
-//! The shared matching cases, through the tower service, with services in this process for backends.
-#![allow(clippy::unwrap_used)]
+//! The shared matching cases, through the tower service, with endpoints in this process.
+#![allow(clippy::unwrap_used, reason = "a test may")]
 
 #[path = "../../ingress-core/testdata/cases.rs"]
 mod cases;
+#[path = "../../ingress-core/testdata/compile.rs"]
+mod compile;
 
-use std::convert::Infallible;
+use std::collections::HashMap;
+use std::future::{Ready, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use cases::{Expect, Group, Kind, PORT};
+use cases::{Answer, Group};
 use http::{Request, Response};
 use http_body_util::BodyExt;
-use ingress_core::{BackendRef, ObjectRef, PathMatch, PortRef, RouteTable, Rule, Source};
-use ingress_tower::{Body, IngressLayer, IngressService, ResourceRegistry};
-use tower::ServiceExt;
+use ingress_tower::{Body, BoxError, IngressLayer, IngressService, Unsent};
+use tower::{Service, ServiceExt};
 
-fn backend(namespace: &str, name: &str) -> BackendRef {
-    BackendRef::service(namespace, name, PortRef::Number(PORT))
-}
+/// Carries requests to the endpoints of a group, which answer in this process.
+#[derive(Clone)]
+struct Endpoints(Arc<HashMap<String, cases::Endpoint>>);
 
-fn path(rule: &cases::Rule) -> PathMatch {
-    let parsed = match rule.kind {
-        Kind::Exact => PathMatch::exact(&rule.path),
-        Kind::Prefix => PathMatch::prefix(&rule.path),
-        Kind::ImplementationSpecific => PathMatch::implementation_specific(&rule.path),
-        Kind::Default => Ok(PathMatch::Default),
-    };
-    parsed.unwrap_or_else(|error| panic!("{:?}: {error}", rule.path))
-}
+impl Service<Request<Body>> for Endpoints {
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = Ready<Result<Self::Response, BoxError>>;
 
-/// A default backend serves the hosts of its own Ingress, or every host when it has none.
-fn rules(ingress: &cases::Ingress) -> Vec<Rule> {
-    let object = std::sync::Arc::new(ObjectRef {
-        kind: "Ingress".into(),
-        namespace: ingress.namespace.as_str().into(),
-        name: ingress.name.as_str().into(),
-        created: ingress.created,
-        ..ObjectRef::default()
-    });
-    let rule = |host: &str, path, service: &str| {
-        let source = Source::new(object.clone(), "spec".to_owned());
-        Rule::new(host.parse().unwrap(), path, backend(&ingress.namespace, service)).with_source(source)
-    };
-    let mut rules: Vec<_> =
-        ingress.rules.iter().map(|case| rule(&case.host, path(case), &case.backend)).collect();
-    if let Some(default) = &ingress.default_backend {
-        let hosts = if ingress.rules.is_empty() { vec![""] } else { ingress.hosts() };
-        rules.extend(hosts.into_iter().map(|host| rule(host, PathMatch::Default, default)));
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
     }
-    rules
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let endpoint = request.uri().authority().and_then(|authority| self.0.get(authority.as_str()));
+        let endpoint = endpoint.unwrap().clone();
+        ready(if endpoint.state.dead {
+            Err(Unsent::new(request, "connection refused").into())
+        } else {
+            Ok(Response::new(Body::from(endpoint.answer)))
+        })
+    }
 }
 
-/// Every Service with an endpoint is one of this process, which answers with the Service's name.
-fn service(group: &Group) -> IngressService {
-    let mut builder = RouteTable::builder();
-    for rule in group.ingresses().iter().flat_map(rules) {
-        builder.rule(rule);
-    }
-    let mut registry = ResourceRegistry::new();
-    for (namespace, name) in group.services().into_iter().filter(|(_, name)| group.has_endpoint(name)) {
-        let answer = name.clone();
-        let echo = tower::service_fn(move |_: Request<Body>| {
-            std::future::ready(Ok::<_, Infallible>(Response::new(Body::from(answer.clone()))))
-        });
-        registry = registry.with(backend(&namespace, &name), echo);
-    }
-    IngressLayer::new(ingress_core::table(builder.build().0).0).resources(registry).into_service()
+/// The service of a group.
+fn service(group: &Group) -> IngressService<Endpoints> {
+    let (table, endpoints) = compile::table(group);
+    let address = |port| format!("127.0.0.1:{port}");
+    let endpoints =
+        endpoints.into_iter().enumerate().map(|(port, endpoint)| (address(port), endpoint)).collect();
+    IngressLayer::with_client(ingress_core::table(table).0, Endpoints(Arc::new(endpoints))).into_service()
 }
 
-async fn answer(service: &IngressService, request: &cases::Request) -> Expect {
-    let sent = Request::get(&request.path).header("host", &request.host).body(Body::empty()).unwrap();
-    let response = service.clone().oneshot(sent).await.unwrap();
+async fn answer(service: &IngressService<Endpoints>, request: &cases::Request) -> Answer {
+    let mut sent = Request::builder().method(&*request.method).uri(&request.path);
+    sent = sent.header("host", &request.host);
+    for (name, value) in &request.headers {
+        sent = sent.header(name, value);
+    }
+    let response = service.clone().oneshot(sent.body(Body::empty()).unwrap()).await.unwrap();
     if response.status() != 200 {
-        return Expect::Status(response.status().as_u16());
+        return Answer::Status(response.status().as_u16());
     }
-    let name = response.into_body().collect().await.unwrap().to_bytes();
-    Expect::Service(String::from_utf8(name.to_vec()).unwrap())
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    Answer::Body(String::from_utf8(body.to_vec()).unwrap())
 }
 
 #[tokio::test]
 async fn every_case() {
-    let groups = cases::all();
     let mut wrong = Vec::new();
     let mut requests = 0;
-    for group in &groups {
+    for group in cases::all().iter().chain(&cases::conditional()) {
         let service = service(group);
         for request in &group.requests {
             requests += 1;
-            let answer = answer(&service, request).await;
-            if answer != request.expect {
-                wrong.push(format!("{}: {answer:?} instead of {:?}", group.label(request), request.expect));
+            let mut answers = Vec::new();
+            for _ in 0..request.times {
+                answers.push(answer(&service, request).await);
             }
+            wrong.extend(group.fault(request, &answers));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(requests >= 200, "only {requests} requests");
+    println!("{requests} cases through the tower service");
+    assert!(requests >= 350, "only {requests} requests");
 }

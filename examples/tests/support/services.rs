@@ -17,6 +17,15 @@ pub fn start(text: &str) -> SocketAddr {
     address
 }
 
+/// An address of the loopback that refuses connections, and that nobody else gets until the test process ends.
+pub fn refusing() -> SocketAddr {
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+    let address = socket.local_addr().expect("a bound socket has an address");
+    std::mem::forget(socket);
+    address
+}
+
 fn serve(stream: TcpStream, text: &str) -> Option<()> {
     stream.set_nodelay(true).ok()?;
     let mut reader = BufReader::new(stream);

@@ -57,6 +57,7 @@ pub(crate) struct Translation {
 pub(crate) fn run(store: &Store, config: &Config) -> Translation {
     let mut out = Output::default();
     out.builder.balance_all(config.algorithm.clone());
+    out.builder.host_fallthrough(config.host_fallthrough).ambiguous_paths(config.ambiguous_paths);
     let classes = class::Classes::new(store, config);
     classes.report(&mut out);
     endpoints::report_nameless(store, &mut out);

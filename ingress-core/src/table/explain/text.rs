@@ -77,7 +77,7 @@ impl fmt::Display for RuleStep {
         }
         writeln!(f)?;
         if let Some(source) = &self.source {
-            writeln!(f, "              from {source}")?;
+            writeln!(f, "              from {}", source.located())?;
         }
         match &self.verdict {
             Verdict::Unmet(condition) => writeln!(f, "              needs {condition}"),
