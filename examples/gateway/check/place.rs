@@ -196,6 +196,22 @@ mod tests {
     }
 
     #[test]
+    fn whatever_is_on_the_line_the_span_is_in_it() {
+        let parts = ["a", "\u{e9}", " ", "- ", ":", "'", "\"", "{", "}", "#"];
+        let mut lines = vec![String::new()];
+        for _ in 0..5 {
+            let longer = lines.iter().flat_map(|line| parts.map(|part| format!("{line}{part}")));
+            lines = longer.collect();
+            for line in &lines {
+                for field in ["", "a", "b.\u{e9}", "a[0]", "a[b]", "]", "'"] {
+                    let span = value_span(line, field);
+                    assert!(line.get(span.clone()).is_some(), "{span:?} {field} of {line:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn lines_are_counted_as_editors_do() {
         let lines = Lines::new("\u{feff}a\r\nb\n\nc");
         let texts: Vec<_> = (0..6).map(|line| lines.get(line)).collect();
