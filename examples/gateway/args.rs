@@ -9,6 +9,9 @@ use clap::{Parser, Subcommand, ValueEnum};
 use ingress_core::{AmbiguousPaths, HostFallthrough};
 use ingress_kube::{Config, Upstream};
 
+use crate::check::CheckOptions;
+use crate::routes::RoutesOptions;
+
 /// Routes HTTP traffic by Kubernetes Ingress objects.
 #[derive(Debug, Parser)]
 #[command(name = "gateway", version, max_term_width = 100)]
@@ -27,6 +30,10 @@ pub(crate) enum Command {
     Run(RunOptions),
     /// Serve the manifests of examples/shop with echo services in this process, and print what to try
     Demo(DemoOptions),
+    /// Say what is wrong with manifests, without serving them
+    Check(CheckOptions),
+    /// List the routes that manifests make, without serving them
+    Routes(RoutesOptions),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -39,7 +46,16 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+const RUN_EXAMPLE: &str = "\
+Example:
+  gateway run --manifests manifests/ --http 0.0.0.0:8080 --admin 127.0.0.1:10254";
+
+const DEMO_EXAMPLE: &str = "\
+Example:
+  gateway demo --http 127.0.0.1:8081";
+
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = RUN_EXAMPLE)]
 pub(crate) struct RunOptions {
     /// Directory of Ingress, IngressClass, Service and EndpointSlice manifests (YAML or JSON), read with
     /// its subdirectories and watched
@@ -88,6 +104,7 @@ pub(crate) struct TranslationOptions {
 }
 
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = DEMO_EXAMPLE)]
 pub(crate) struct DemoOptions {
     #[command(flatten)]
     pub(crate) listen: ListenOptions,
@@ -206,10 +223,15 @@ mod tests {
         command.clone().debug_assert();
         let mut flags = 0;
         for subcommand in command.get_subcommands().filter(|command| command.get_name() != "help") {
+            let help = subcommand.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.starts_with("Example"), "{} has no example", subcommand.get_name());
             for arg in
                 subcommand.get_arguments().filter(|arg| !["help", "version"].contains(&arg.get_id().as_str()))
             {
                 assert!(arg.get_help().is_some(), "{arg:?} has no help");
+                if arg.is_positional() {
+                    continue;
+                }
                 let env = arg.get_env().and_then(|name| name.to_str()).unwrap_or_default();
                 assert!(env.starts_with("INGRESS_"), "{arg:?} has no twin");
                 flags += 1;

@@ -3,9 +3,12 @@
 
 mod admin;
 mod args;
+mod check;
 mod demo;
 mod log;
+mod offline;
 mod report;
+mod routes;
 mod run;
 mod workers;
 
@@ -19,7 +22,7 @@ use args::{Args, Command};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Why the gateway did not start; `Display` is the one line that the user sees.
+/// Why the gateway did not start, or has no result; the text is the one line that the user sees.
 #[derive(Debug)]
 enum Failure {
     /// What was asked for cannot be: exit status 2, like a wrong flag.
@@ -29,14 +32,17 @@ enum Failure {
 }
 
 fn main() -> ExitCode {
+    let succeeded = |()| ExitCode::SUCCESS;
     let args = Args::parse();
     log::start(args.log_format);
     let ended = match args.command {
-        Command::Run(options) => run::run(&options, |_| ()),
-        Command::Demo(options) => demo::demo(&options),
+        Command::Run(options) => run::run(&options, |_| ()).map(succeeded),
+        Command::Demo(options) => demo::demo(&options).map(succeeded),
+        Command::Check(options) => check::check(&options),
+        Command::Routes(options) => routes::routes(&options).map(succeeded),
     };
     let (status, message) = match ended {
-        Ok(()) => return ExitCode::SUCCESS,
+        Ok(status) => return status,
         Err(Failure::Usage(message)) => (2, message),
         Err(Failure::System(message)) => (1, message),
     };

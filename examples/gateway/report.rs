@@ -59,7 +59,7 @@ fn log_finding(finding: &Diagnostic, text: &str) {
 }
 
 /// Why a gateway without a fault answers 404 to everything.
-fn nothing_served(report: &Report) -> Option<&'static str> {
+pub(crate) fn nothing_served(report: &Report) -> Option<&'static str> {
     if report.objects.total() == 0 {
         Some("the directory holds no manifest of an Ingress or a Service; read are *.yaml, *.yml and *.json")
     } else if report.routes == 0 && report.foreign > 0 {
