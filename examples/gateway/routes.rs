@@ -1,10 +1,11 @@
 //! `gateway routes`: what would be served, route by route.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use annotate_snippets::normalize_untrusted_str;
 use clap::ValueEnum;
-use ingress_core::{BackendRef, EndpointSet, RouteMatch, Severity, Source};
+use ingress_core::{Backend, BackendRef, EndpointSet, RouteMatch, Severity, Source};
 
 use crate::Failure;
 use crate::args::TranslationOptions;
@@ -63,26 +64,35 @@ pub(crate) fn routes(options: &RoutesOptions) -> Result<(), Failure> {
 }
 
 fn row(found: RouteMatch<'_>) -> [String; 6] {
-    let endpoints = match found.backend.reference() {
-        BackendRef::Service(_) => usable(found.backend.endpoints()),
+    let several = found.backends().count() > 1;
+    let backend = |(backend, weight): (&Arc<Backend>, u32)| match several {
+        true => format!("{}={weight}", backend.reference()),
+        false => backend.reference().to_string(),
+    };
+    let endpoints = |(backend, _): (&Arc<Backend>, u32)| match backend.reference() {
+        BackendRef::Service(_) => usable(backend.endpoints()),
         // Answered in the process, or not at all.
         BackendRef::Resource(_) => "-".into(),
+    };
+    let path = match found.route.conditions() {
+        none if none.is_empty() => found.route.path().as_str().into(),
+        conditions => format!("{} ({conditions})", found.route.path().as_str()),
     };
     [
         found.route.host().to_string(),
         found.route.path().kind().into(),
-        found.route.path().as_str().into(),
-        found.backend.reference().to_string(),
-        endpoints,
+        path,
+        found.backends().map(backend).collect::<Vec<_>>().join(", "),
+        found.backends().map(endpoints).collect::<Vec<_>>().join(", "),
         found.route.source().map(place).unwrap_or_default(),
     ]
     .map(|cell| normalize_untrusted_str(&cell))
 }
 
 fn usable(endpoints: &EndpointSet) -> String {
-    let all = endpoints.as_slice();
-    let usable = all.iter().filter(|endpoint| endpoint.weight() > 0).count();
-    format!("{usable}/{}", all.len())
+    let usable = endpoints.as_slice();
+    let all = usable.len() + endpoints.unusable().len();
+    format!("{}/{all}", usable.iter().filter(|endpoint| endpoint.weight() > 0).count())
 }
 
 /// `shop/ingress.yaml:12 Ingress shop/web spec.rules[0]`: a place that terminals and editors open.
