@@ -81,3 +81,16 @@ fn custom_source() {
     assert_eq!(example.body("shop.example", "/"), "web");
     assert_eq!(example.body("shop.example", "/api/x"), "api");
 }
+
+#[test]
+fn resource_backend() {
+    let example = Example::start("resource_backend", &["127.0.0.1:0"]);
+    let finding = example.stdout.recv_timeout(PATIENCE).unwrap();
+    let want = "error[ING018]: resource_backend.yaml:22: Ingress default/site \
+        spec.rules[0].http.paths[2].backend.resource: ";
+    assert!(finding.starts_with(want), "{finding}");
+    assert!(example.body("any.example", "/").contains("This page is a file."));
+    assert_eq!(example.body("any.example", "/hello/you"), "hello you\n");
+    assert_eq!(client::get(example.address, "any.example", "/nothing.html").status, 404);
+    assert_eq!(client::get(example.address, "any.example", "/bucket/a.png").status, 503);
+}

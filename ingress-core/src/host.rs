@@ -92,6 +92,15 @@ impl HostName {
     }
 }
 
+impl FromStr for HostName {
+    type Err = HostError;
+
+    /// Reads a DNS name; letters become lower case.
+    fn from_str(text: &str) -> Result<Self, HostError> {
+        Self::parse(text)
+    }
+}
+
 impl fmt::Display for HostName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
