@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 use ingress_core::{AmbiguousPaths, HostFallthrough};
-use ingress_kube::{Config, Upstream};
+use ingress_kube::{Config, HostOwnership, Upstream};
 
 use crate::check::CheckOptions;
 use crate::routes::RoutesOptions;
@@ -101,6 +101,10 @@ pub(crate) struct TranslationOptions {
     /// Service for requests that no Ingress takes; without a port its first TCP port
     #[arg(long, env = "INGRESS_DEFAULT_BACKEND_SERVICE", value_name = "NAMESPACE/NAME[:PORT]")]
     pub(crate) default_backend_service: Option<String>,
+
+    /// File that says which namespaces may claim which hosts; without it all may claim all
+    #[arg(long, env = "INGRESS_HOST_OWNERSHIP", value_name = "FILE")]
+    pub(crate) host_ownership: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -160,6 +164,7 @@ impl Default for TranslationOptions {
             host_fallthrough: false,
             ambiguous_paths: AmbiguousPathsArg::Compare,
             default_backend_service: None,
+            host_ownership: None,
         }
     }
 }
@@ -197,6 +202,12 @@ impl TranslationOptions {
         if let Some(text) = given(&self.default_backend_service) {
             let service = text.parse().map_err(|error| format!("--default-backend-service: {error}"))?;
             config = config.default_backend_service(service);
+        }
+        // An empty path is no policy forgotten: whoever names one wants to be held to it.
+        if let Some(path) = &self.host_ownership {
+            let policy = HostOwnership::read(path);
+            let policy = policy.map_err(|error| format!("--host-ownership {}: {error}", path.display()))?;
+            config = config.host_ownership(policy);
         }
         Ok(config)
     }

@@ -2,7 +2,7 @@
 
 use ingress_core::{Algorithm, AmbiguousPaths, HostFallthrough, ResourceRef};
 
-use crate::DefaultBackendService;
+use crate::{DefaultBackendService, HostOwnership};
 
 /// The `spec.controller` of IngressClass objects that are ours, unless [`Config::controller_class`] says
 /// otherwise.
@@ -33,6 +33,8 @@ pub struct Config {
     /// backend. It comes after the default backends of Ingresses without rules or with host-less rules, and
     /// before that of the oldest Ingress with a default backend.
     pub default_backend_service: Option<DefaultBackendService>,
+    /// Which namespaces may claim which hosts; without it every namespace may claim every host.
+    pub host_ownership: Option<HostOwnership>,
 }
 
 /// What addresses a Service's requests go to.
@@ -59,6 +61,7 @@ impl Default for Config {
             ambiguous_paths: AmbiguousPaths::default(),
             resources: Vec::new(),
             default_backend_service: None,
+            host_ownership: None,
         }
     }
 }
@@ -124,6 +127,13 @@ impl Config {
     #[must_use]
     pub fn default_backend_service(mut self, service: DefaultBackendService) -> Self {
         self.default_backend_service = Some(service);
+        self
+    }
+
+    /// Sets which namespaces may claim which hosts.
+    #[must_use]
+    pub fn host_ownership(mut self, policy: HostOwnership) -> Self {
+        self.host_ownership = Some(policy);
         self
     }
 }

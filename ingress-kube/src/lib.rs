@@ -29,6 +29,7 @@ mod error;
 #[cfg(feature = "manifests")]
 pub mod manifests;
 mod object;
+mod ownership;
 mod store;
 mod translate;
 
@@ -38,5 +39,8 @@ pub use default_backend::{DefaultBackendService, DefaultBackendServiceError};
 #[cfg(feature = "manifests")]
 pub use error::Error;
 pub use object::{Kind, Object, ObjectKey, Origin};
+#[cfg(feature = "manifests")]
+pub use ownership::HostOwnershipError;
+pub use ownership::{HostOwnership, HostPattern};
 pub use store::{Change, Counts, Store};
 pub use translate::translate;

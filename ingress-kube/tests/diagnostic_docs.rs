@@ -10,11 +10,10 @@ use std::path::{Path, PathBuf};
 
 use ingress_core::{Code, Diagnostic, RouteTable, Severity, table};
 use ingress_kube::manifests::Loaded;
-use ingress_kube::{Config, IngressController};
+use ingress_kube::{Config, HostOwnership, IngressController};
 
 /// Codes that nothing reports yet. Their examples cannot be tried.
-const PENDING: [Code; 4] =
-    [Code::HostNotOwned, Code::InvalidParameters, Code::InvalidAnnotation, Code::UnknownAnnotation];
+const PENDING: [Code; 3] = [Code::InvalidParameters, Code::InvalidAnnotation, Code::UnknownAnnotation];
 
 /// One section of the page.
 struct Section {
@@ -70,6 +69,10 @@ fn config(manifest: &str) -> Config {
         let value = words.next().unwrap();
         config = match flag {
             "--default-backend-service" => config.default_backend_service(value.parse().unwrap()),
+            "--host-ownership" => {
+                let page = std::fs::read_to_string(page_file()).unwrap();
+                config.host_ownership(HostOwnership::from_yaml(&block(&page, "yaml owners")).unwrap())
+            }
             "--ingress-class" => config.ingress_class(value),
             _ => panic!("no example has used {flag} before"),
         };

@@ -33,5 +33,6 @@ pub(super) fn rule(services: &mut Services<'_>, out: &mut Output) -> Option<Rule
         out.findings.push(Diagnostic::new(Code::DefaultBackend, None, message, help));
     }
     let backend: BackendRef = resolved.reference.clone();
+    out.builder.reserve_default(backend.clone());
     Some(Rule::new(HostMatch::Any, PathMatch::Default, backend))
 }

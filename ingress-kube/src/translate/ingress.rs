@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use ingress_core::{Code, HostMatch, ObjectRef, PathMatch, Rule, Source};
+use ingress_core::{Code, Diagnostic, HostMatch, ObjectRef, PathMatch, Rule, Source};
 use k8s_openapi::api::networking::v1::{Ingress, IngressRule, IngressSpec};
 
 use super::service::Services;
-use super::{Output, backend, hints, path};
+use super::{Output, backend, hints, ownership, path};
 use crate::store::Stored;
 
 /// Annotations of these domains speak to some ingress controller; so do all whose domain has the word
@@ -58,7 +58,13 @@ pub(super) fn translate<'a>(
         .with_source(Source::new(stored.source.clone(), "spec.defaultBackend"));
     hosts.sort();
     hosts.dedup();
-    defaults.add(rules.is_empty(), hosts, rule, out);
+    let refusal = ownership::refusal(stored, "spec.defaultBackend", &HostMatch::Any, services.config());
+    match refusal {
+        Some(finding) if rules.is_empty() => {
+            out.refuse(Some(&HostMatch::Any), Some(PathMatch::Default), finding)
+        }
+        refusal => defaults.add(rules.is_empty(), hosts, rule, refusal.is_none(), out),
+    }
 }
 
 /// Adds the paths of one rule and returns its host, if that is one.
@@ -74,12 +80,18 @@ fn translate_rule<'a>(
     let host: HostMatch = match text.parse() {
         Ok(host) => host,
         Err(error) => {
+            let source = Source::new(stored.source.clone(), format!("spec.rules[{index}].host"));
             let message = format!("{error}: {text:?}");
-            let help = hints::host(text, error);
-            out.find(Code::InvalidHost, &stored.source, format!("spec.rules[{index}].host"), message, help);
+            let finding = Diagnostic::new(Code::InvalidHost, source, message, hints::host(text, error));
+            out.refuse(None, None, finding);
             return None;
         }
     };
+    let field = format!("spec.rules[{index}]{}", if text.is_empty() { "" } else { ".host" });
+    if let Some(finding) = ownership::refusal(stored, &field, &host, services.config()) {
+        out.refuse(Some(&host), None, finding);
+        return None;
+    }
     let paths = rule.http.as_ref().map(|http| http.paths.as_slice()).unwrap_or_default();
     if paths.is_empty() {
         report_no_paths(&stored.source, index, &host, has_default, out);
@@ -87,9 +99,12 @@ fn translate_rule<'a>(
     for (number, path) in paths.iter().enumerate() {
         let field = format!("spec.rules[{index}].http.paths[{number}]");
         let backend = backend::resolve(stored, &format!("{field}.backend"), &path.backend, services, out);
-        if let Some(path) = path::path_match(&stored.source, &field, path, out) {
-            let source = Source::new(stored.source.clone(), field);
-            out.rule(Rule::new(host.clone(), path, backend).with_source(source));
+        match path::path_match(&stored.source, &field, path, out) {
+            Ok(path) => {
+                let source = Source::new(stored.source.clone(), field);
+                out.rule(Rule::new(host.clone(), path, backend).with_source(source));
+            }
+            Err(finding) => out.refuse(Some(&host), None, finding),
         }
     }
     Some(host)
@@ -162,8 +177,9 @@ pub(super) struct Defaults {
 }
 
 impl Defaults {
-    /// `rule` is for any host; `hosts` are the valid ones of the Ingress.
-    fn add(&mut self, ruleless: bool, hosts: Vec<HostMatch>, rule: Rule, out: &mut Output) {
+    /// `rule` is for any host; `hosts` are the valid ones of the Ingress. It can become the overall default only
+    /// if it `may` claim every host.
+    fn add(&mut self, ruleless: bool, hosts: Vec<HostMatch>, rule: Rule, may: bool, out: &mut Output) {
         if ruleless {
             self.overall.push(rule);
             return;
@@ -176,7 +192,7 @@ impl Defaults {
         }
         if hostless {
             self.hostless.push(rule);
-        } else if self.first.as_ref().is_none_or(|first| rule.source < first.source) {
+        } else if may && self.first.as_ref().is_none_or(|first| rule.source < first.source) {
             self.first = Some(rule);
         }
     }

@@ -5,14 +5,14 @@
 //!
 //! | fault | what is lost |
 //! |---|---|
-//! | host, unknown field in a rule | that rule of the Ingress |
+//! | host, also one that the namespace may not claim; unknown field in a rule | that rule of the Ingress |
 //! | path, path type | that path |
 //! | backend, missing Service or port | nothing: the route answers 503 (ruling R7) |
 //! | endpoint | that endpoint |
 //!
 //! `class` says which Ingresses are served, `ingress` makes their rules, `path` and `backend` read the parts of
 //! one, `service` finds what a backend points at, `endpoints` finds its addresses,
-//! `default_backend` adds the global one, `api` holds what differs between Kubernetes versions.
+//! `ownership` says which hosts a namespace may claim, `default_backend` adds the global one, `api` holds what differs between Kubernetes versions.
 
 mod api;
 mod backend;
@@ -21,12 +21,15 @@ mod default_backend;
 mod endpoints;
 pub(crate) mod hints;
 mod ingress;
+mod ownership;
 mod path;
 mod service;
 
 use std::sync::Arc;
 
-use ingress_core::{Code, Diagnostic, ObjectRef, RouteTableBuilder, Rule, Source};
+use ingress_core::{
+    Code, Diagnostic, HostMatch, ObjectRef, PathMatch, RouteTableBuilder, Rule, Source, UnservedRule,
+};
 
 use crate::{Config, Store};
 
@@ -72,6 +75,7 @@ pub(crate) fn run(store: &Store, config: &Config) -> Translation {
         }
     }
     let global = default_backend::rule(&mut services, &mut out);
+    ownership::reserve(config, &mut out);
     defaults.finish(global, &mut out);
     Translation { builder: out.builder, findings: out.findings, rules: out.rules, foreign, unserved }
 }
@@ -88,6 +92,11 @@ impl Output {
     fn rule(&mut self, rule: Rule) {
         self.rules += 1;
         self.builder.rule(rule);
+    }
+
+    /// Leaves a rule out; host and path as far as they are known.
+    fn refuse(&mut self, host: Option<&HostMatch>, path: Option<PathMatch>, finding: Diagnostic) {
+        self.builder.unserved(UnservedRule { host: host.cloned(), path, finding });
     }
 
     fn find(

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use ingress_core::{Code, ObjectRef, PathError, PathMatch};
+use ingress_core::{Code, Diagnostic, ObjectRef, PathError, PathMatch, Source};
 use k8s_openapi::api::networking::v1::HTTPIngressPath;
 
 use super::{Output, hints};
 
-/// What a path matches, unless it or its type is faulty.
+/// What a path matches, or what is wrong with it or its type.
 pub(super) fn path_match(
     object: &Arc<ObjectRef>,
     field: &str,
     path: &HTTPIngressPath,
     out: &mut Output,
-) -> Option<PathMatch> {
+) -> Result<PathMatch, Diagnostic> {
     let text = path.path.as_deref().unwrap_or_default();
     let mut compared = |how: &str| {
         let message = format!("the path {text:?} looks like a pattern but is compared literally{how}");
@@ -27,21 +27,17 @@ pub(super) fn path_match(
             if hints::may_be_pattern(text) {
                 compared(", as a Prefix");
             }
-            return parsed(object, field, text, PathMatch::implementation_specific(text), out);
+            return parsed(object, field, text, PathMatch::implementation_specific(text));
         }
-        other => {
-            report_type(object, field, other, out);
-            return None;
-        }
+        other => return Err(unknown_type(object, field, other)),
     };
     if text.contains(['?', '#']) {
-        report_query(object, field, text, out);
-        return None;
+        return Err(query(object, field, text));
     }
     if hints::looks_like_pattern(text) {
         compared("");
     }
-    parsed(object, field, text, parse(text), out)
+    parsed(object, field, text, parse(text))
 }
 
 fn parsed(
@@ -49,19 +45,16 @@ fn parsed(
     field: &str,
     text: &str,
     result: Result<PathMatch, PathError>,
-    out: &mut Output,
-) -> Option<PathMatch> {
-    let error = match result {
-        Ok(path) => return Some(path),
-        Err(error) => error,
-    };
-    let message = if text.is_empty() { "the path is missing".into() } else { format!("{error}: {text:?}") };
-    out.find(Code::InvalidPath, object, format!("{field}.path"), message, hints::path(text, error));
-    None
+) -> Result<PathMatch, Diagnostic> {
+    result.map_err(|error| {
+        let message =
+            if text.is_empty() { "the path is missing".into() } else { format!("{error}: {text:?}") };
+        invalid(object, field, message, hints::path(text, error))
+    })
 }
 
 /// A request's path ends before its query, and a fragment is never sent.
-fn report_query(object: &Arc<ObjectRef>, field: &str, text: &str, out: &mut Output) {
+fn query(object: &Arc<ObjectRef>, field: &str, text: &str) -> Diagnostic {
     let message = format!("no request's path has the character ? or #: {text:?}");
     let help = match text.split(['?', '#']).next() {
         Some(path) if path.starts_with('/') => {
@@ -69,14 +62,19 @@ fn report_query(object: &Arc<ObjectRef>, field: &str, text: &str, out: &mut Outp
         }
         _ => "write the path without them".into(),
     };
-    out.find(Code::InvalidPath, object, format!("{field}.path"), message, help);
+    invalid(object, field, message, help)
 }
 
-fn report_type(object: &Arc<ObjectRef>, field: &str, text: &str, out: &mut Output) {
+fn invalid(object: &Arc<ObjectRef>, field: &str, message: String, help: String) -> Diagnostic {
+    let source = Source::new(object.clone(), format!("{field}.path"));
+    Diagnostic::new(Code::InvalidPath, source, message, help)
+}
+
+fn unknown_type(object: &Arc<ObjectRef>, field: &str, text: &str) -> Diagnostic {
     let message = match text {
         "" => "pathType is missing".into(),
         text => format!("pathType {text:?} is unknown"),
     };
-    let help = hints::path_type(text);
-    out.find(Code::InvalidPathType, object, format!("{field}.pathType"), message, help);
+    let source = Source::new(object.clone(), format!("{field}.pathType"));
+    Diagnostic::new(Code::InvalidPathType, source, message, hints::path_type(text))
 }
