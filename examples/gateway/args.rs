@@ -10,6 +10,7 @@ use ingress_core::{AmbiguousPaths, HostFallthrough};
 use ingress_kube::{Config, HostOwnership, Upstream};
 
 use crate::check::CheckOptions;
+use crate::explain::ExplainOptions;
 use crate::routes::RoutesOptions;
 
 /// Routes HTTP traffic by Kubernetes Ingress objects.
@@ -34,6 +35,8 @@ pub(crate) enum Command {
     Check(CheckOptions),
     /// List the routes that manifests make, without serving them
     Routes(RoutesOptions),
+    /// Say where a request would go, and why, without sending it
+    Explain(ExplainOptions),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -240,7 +243,8 @@ mod tests {
                 subcommand.get_arguments().filter(|arg| !["help", "version"].contains(&arg.get_id().as_str()))
             {
                 assert!(arg.get_help().is_some(), "{arg:?} has no help");
-                if arg.is_positional() {
+                // What says what is asked for is no setting: it has no twin.
+                if arg.is_positional() || arg.get_id() == "fields" {
                     continue;
                 }
                 let env = arg.get_env().and_then(|name| name.to_str()).unwrap_or_default();

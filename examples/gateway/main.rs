@@ -5,6 +5,7 @@ mod admin;
 mod args;
 mod check;
 mod demo;
+mod explain;
 mod log;
 mod offline;
 mod report;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::demo(&options).map(succeeded),
         Command::Check(options) => check::check(&options),
         Command::Routes(options) => routes::routes(&options).map(succeeded),
+        Command::Explain(options) => explain::explain(&options).map(succeeded),
     };
     let (status, message) = match ended {
         Ok(status) => return status,

@@ -55,6 +55,20 @@ fn what_is_printed() {
         let (_, text, _) = run(arguments, None);
         assert_is_in(file, &text);
     }
+    let explain = ["explain", "--manifests", "shop", "--manifests", "tests/explain"];
+    for (arguments, file) in [
+        (&["GET", "http://shop.example/api/version"][..], "explain.hit.txt"),
+        (&["POST", "/api/cart?x=1", "-H", "Host: shop.example"], "explain.shadowed.txt"),
+        (&["GET", "http://shop.example/api/beta"], "explain.refused.txt"),
+        (&["GET", "http://nowhere.example/"], "explain.miss.txt"),
+        (&["GET", "http://shop.example/x//../%61pi"], "explain.ambiguous.txt"),
+        (&["GET", "/../x", "-H", "Host: shop.example"], "explain.bad.txt"),
+        (&["GET", "http://shop.example/api/version", "--format", "json"], "explain.hit.json"),
+    ] {
+        let (status, text, _) = run(&[&explain, arguments].concat(), None);
+        assert_eq!(status, 0);
+        assert_is_in(file, &text);
+    }
     // The rules are all codes that there are; they change without the form, as does the version.
     for (manifests, file) in [(FINDINGS, "findings.sarif.json"), ("shop", "shop.sarif.json")] {
         let mut log = run_json(&["check", manifests, "--format", "sarif"]);
@@ -74,6 +88,10 @@ fn the_exit_status_says_whether_there_are_findings() {
         (&["check", FINDINGS, "--format", "json"], 1),
         (&["check", FINDINGS, "--format", "sarif"], 1),
         (&["check", WARNING], 0),
+        (&["check", "shop", "--host-ownership", "tests/check/none.yaml"], 2),
+        (&["check", "shop", "--host-ownership", ""], 2),
+        (&["explain", "--manifests", "shop", "GET", "/no/host"], 2),
+        (&["explain", "--manifests", "shop", "GET", "http://shop.example/", "-H", "no colon"], 2),
         (&["check", WARNING, "--deny", "warnings"], 1),
         (&["check", "shop", WARNING, "--deny", "warnings"], 1),
         // A broken file is a finding, and one that is not there a wrong argument.

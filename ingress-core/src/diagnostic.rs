@@ -1,7 +1,6 @@
 //! Findings about configuration: what is wrong, where, and what to write instead.
 
 use std::fmt;
-use std::sync::Arc;
 
 use crate::Source;
 
@@ -129,11 +128,7 @@ impl Diagnostic {
 
     /// Takes over the lines that `locate` knows of the fields that the finding names.
     pub(crate) fn locate(&mut self, mut locate: impl FnMut(&Source) -> Option<u32>) {
-        for source in self.source.iter_mut().chain(&mut self.related) {
-            if let Some(line) = locate(source) {
-                Arc::make_mut(&mut source.object).line = Some(line);
-            }
-        }
+        self.source.iter_mut().chain(&mut self.related).for_each(|source| source.locate(&mut locate));
     }
 }
 

@@ -30,7 +30,7 @@ pub enum EndpointAddress {
 
 /// Whether an endpoint may be used: the `conditions` of an EndpointSlice's endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum EndpointState {
     /// `ready`: used.

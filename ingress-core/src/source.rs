@@ -54,6 +54,13 @@ impl Source {
         Located(self)
     }
 
+    /// Takes over the line of the field, where `locate` knows it.
+    pub(crate) fn locate(&mut self, mut locate: impl FnMut(&Self) -> Option<u32>) {
+        if let Some(line) = locate(self) {
+            Arc::make_mut(&mut self.object).line = Some(line);
+        }
+    }
+
     fn precedence(&self) -> impl Ord + '_ {
         let object = &*self.object;
         (object.created.is_none(), object.created, &object.namespace, &object.name, &object.kind)

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use http::Extensions;
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use ingress_core::{Backend, RequestHead, TableReader};
+use ingress_core::{Backend, TableReader};
 use tower_layer::Layer;
 
 use crate::error::Kind;
-use crate::proxy::{forwarded_path, headers, tickets};
+use crate::proxy::{forwarded_path, tickets};
 use crate::service::Ingress;
 use crate::{BoxError, Captures, ConnectionInfo, Error, ResourceRegistry, match_route};
 
@@ -115,20 +115,15 @@ impl<S, C: Clone> Layer<S> for IngressLayer<C> {
 impl<C> Shared<C> {
     /// The route that takes the request, or `None` when the request is not for the table.
     pub(crate) fn matched(&self, parts: &Parts) -> Result<Option<Matched>, Error> {
-        let host = match_route::host(parts)?;
-        if !headers::is_chunked_at_most(&parts.headers) {
-            return Err(Error::new(Kind::Coding));
-        }
-        let Some(path) = match_route::path(parts)? else { return Ok(None) };
-        let head = RequestHead::new(&host, &path).method(&parts.method).headers(&parts.headers);
-        let head = head.query(parts.uri.query());
+        let Some(target) = match_route::target(parts)? else { return Ok(None) };
+        let path = &target.1;
         let found = self.reader.with(|table| {
-            let Some(found) = table.lookup(&head)? else { return Ok(None) };
+            let Some(found) = table.lookup(&match_route::head(parts, &target))? else { return Ok(None) };
             let backend = found.backend(tickets::next).ok_or_else(|| Error::new(Kind::NoEndpoint))?;
-            Ok::<_, Error>(Some((backend.clone(), Captures::of(&found, &path))))
+            Ok::<_, Error>(Some((backend.clone(), Captures::of(&found, path))))
         })?;
         let Some((backend, captures)) = found else { return Ok(None) };
-        Ok(Some(Matched { backend, path: forwarded_path(&parts.uri, &path)?, captures }))
+        Ok(Some(Matched { backend, path: forwarded_path(&parts.uri, path)?, captures }))
     }
 
     /// The client's address, if it is known, and whether it is known that the connection is encrypted.

@@ -6,6 +6,7 @@
 //! | [`IngressLayer`] | in front of your application: what a route takes is proxied, the rest is yours |
 //! | [`IngressService`] | the whole server: what no route takes is answered with 404 |
 //! | [`HttpClient`] | carries requests to endpoints; any other `tower::Service` can take its place |
+//! | [`explain`] | what is done with a request under a table, and why |
 //! | [`ResourceRegistry`] | services of this process that answer for backends |
 //! | [`server::Server`] | an accept loop with deadlines and a graceful end, where the host has none |
 //!
@@ -48,6 +49,7 @@ mod captures;
 mod client;
 mod connection;
 mod error;
+mod explain;
 mod future;
 mod layer;
 #[cfg(feature = "tracing")]
@@ -66,6 +68,7 @@ pub use captures::Captures;
 pub use client::{HttpClient, HttpClientBuilder};
 pub use connection::ConnectionInfo;
 pub use error::{BoxError, Error};
+pub use explain::explain;
 pub use future::ResponseFuture;
 pub use layer::IngressLayer;
 pub use proxy::{TimedOut, Unsent};

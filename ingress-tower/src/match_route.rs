@@ -4,14 +4,32 @@ use http::header::HOST;
 use http::request::Parts;
 use http::uri::Scheme;
 use http::{HeaderValue, Method, Version};
-use ingress_core::{RequestHost, RequestPath};
+use ingress_core::{RequestHead, RequestHost, RequestPath};
 
 use crate::Error;
 use crate::error::Kind;
+use crate::proxy::headers;
+
+/// Host and path of a request; `None` for `OPTIONS *`.
+pub(crate) fn target(parts: &Parts) -> Result<Option<(RequestHost, RequestPath<'_>)>, Error> {
+    let host = host(parts)?;
+    if !headers::is_chunked_at_most(&parts.headers) {
+        return Err(Error::new(Kind::Coding));
+    }
+    Ok(path(parts)?.map(|path| (host, path)))
+}
+
+/// What decides about the request's route.
+pub(crate) fn head<'r>(
+    parts: &'r Parts,
+    (host, path): &'r (RequestHost, RequestPath<'r>),
+) -> RequestHead<'r> {
+    RequestHead::new(host, path).method(&parts.method).headers(&parts.headers).query(parts.uri.query())
+}
 
 /// The request's host, normalised. The authority of the target (`:authority` of HTTP/2, absolute form of
 /// HTTP/1.1) wins over the Host field (RFC 9112 section 3.2.2, RFC 9113 section 8.3.1).
-pub(crate) fn host(parts: &Parts) -> Result<RequestHost, Error> {
+fn host(parts: &Parts) -> Result<RequestHost, Error> {
     if parts.method == Method::CONNECT {
         return Err(Error::new(Kind::Tunnel));
     }
@@ -42,7 +60,7 @@ fn parse_field(field: &HeaderValue) -> Result<RequestHost, Error> {
 
 /// The request's path, normalised; `None` for `OPTIONS *`, which asks about the server and not about a
 /// resource (RFC 9110 section 9.3.7), so that no route takes it.
-pub(crate) fn path(parts: &Parts) -> Result<Option<RequestPath<'_>>, Error> {
+fn path(parts: &Parts) -> Result<Option<RequestPath<'_>>, Error> {
     if let Some(scheme) = parts.uri.scheme().filter(|scheme| !is_http(scheme)) {
         return Err(Error::with_source(Kind::BadPath, format!("scheme {scheme}")));
     }

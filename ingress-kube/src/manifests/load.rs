@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ingress_core::Diagnostic;
+use ingress_core::{Diagnostic, Source};
 
 use super::Manifest;
 use super::document::Syntax;
@@ -118,13 +118,19 @@ impl Loaded {
     /// lines of their fields.
     pub fn publish(&mut self, controller: &mut IngressController) -> Report {
         self.files.hand_over(controller);
+        controller.publish_located(self.locator())
+    }
+
+    /// Finds the line of a field in the files that were read. Each file is read for it once; the returned function is
+    /// to be kept for all fields.
+    pub fn locator(&self) -> impl FnMut(&Source) -> Option<u32> + '_ {
         let (files, texts) = (&self.files, &self.texts);
         let mut located: BTreeMap<&str, Located> = BTreeMap::new();
-        controller.publish_located(|source| {
+        move |source| {
             let (name, Text { text, syntax }) = texts.get_key_value(source.object.file.as_deref()?)?;
             let located = located.entry(name).or_insert_with(|| Located::new(text.clone(), *syntax));
             files.line_in(source, Path::new(name), located)
-        })
+        }
     }
 
     fn add_content(&mut self, path: &Path, content: Content) {

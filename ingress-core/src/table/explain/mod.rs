@@ -12,7 +12,7 @@ use watch::Watch;
 ///
 /// Its text is for people; with the feature `serde` it serialises for programs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub struct Explanation {
     /// The request's method.
@@ -34,7 +34,7 @@ pub struct Explanation {
 
 /// One way to read an ambiguous path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub struct ReadingStep {
     /// The path that a server may see; `None` when it would climb above `/`, or when there are more readings
@@ -46,7 +46,7 @@ pub struct ReadingStep {
 
 /// One host that could own the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub struct HostStep {
     /// The host of rules; `*` for rules without one.
@@ -57,7 +57,7 @@ pub struct HostStep {
 
 /// A host's part in a lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum HostVerdict {
     /// No rule is for this host.
@@ -74,7 +74,7 @@ pub enum HostVerdict {
 
 /// One rule and its part in a lookup.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub struct RuleStep {
     /// Its host and path, and what else it asks for.
@@ -90,7 +90,7 @@ pub struct RuleStep {
 
 /// A rule's part in a lookup.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Verdict {
     /// It takes the request.
@@ -107,7 +107,7 @@ pub enum Verdict {
 
 /// What comes of a lookup.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Outcome {
     /// A route takes the request. Several backends share its requests.
@@ -120,7 +120,7 @@ pub enum Outcome {
 
 /// A backend that may serve the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub struct BackendStep {
     /// The backend.
@@ -134,7 +134,7 @@ pub struct BackendStep {
 
 /// One endpoint, and whether it may be chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub struct EndpointStep {
     /// Address or name, and port.
@@ -155,6 +155,18 @@ fn serialize_text<S: serde::Serializer>(value: &impl std::fmt::Display, to: S) -
 #[cfg(feature = "serde")]
 fn serialize_shares<S: serde::Serializer>(shares: &[(BackendRef, u32)], to: S) -> Result<S::Ok, S::Error> {
     to.collect_map(shares.iter().map(|(backend, weight)| (backend.to_string(), weight)))
+}
+
+// ===== impl Explanation =====
+
+impl Explanation {
+    /// Replaces the lines of the rules' objects by those of their fields, where `locate` knows them.
+    pub fn locate(&mut self, mut locate: impl FnMut(&Source) -> Option<u32>) {
+        self.rules
+            .iter_mut()
+            .filter_map(|rule| rule.source.as_mut())
+            .for_each(|source| source.locate(&mut locate));
+    }
 }
 
 // ===== impl RuleStep =====

@@ -111,12 +111,14 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Route(backends) => {
-                writeln!(
-                    f,
-                    "\nServed by{}:",
-                    if backends.len() > 1 { " one of these, by weight" } else { "" }
-                )?;
-                backends.iter().try_for_each(|backend| backend.fmt(f))
+                let several = backends.len() > 1;
+                writeln!(f, "\nServed by{}:", if several { " one of these, by weight" } else { "" })?;
+                backends.iter().try_for_each(|backend| {
+                    let weight =
+                        if several { format!(" (weight {})", backend.weight) } else { String::new() };
+                    writeln!(f, "  {}{weight}", backend.backend)?;
+                    backend.fmt(f)
+                })
             }
             Self::NoRoute => writeln!(f, "\nNo rule takes it: 404, or whatever stands behind the layer."),
             Self::Ambiguous => {
@@ -127,8 +129,8 @@ impl fmt::Display for Outcome {
 }
 
 impl fmt::Display for BackendStep {
+    /// Its endpoints.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "  {} (weight {})", self.backend, self.weight)?;
         if matches!(self.backend, BackendRef::Resource(_)) {
             return writeln!(f, "    a service of this process, or 503 where none is registered");
         }
