@@ -42,7 +42,7 @@ impl Reporter {
             backends = report.backends,
             endpoints = report.endpoints,
             diagnostics = report.diagnostics.len(),
-            took_ms = report.took.as_micros() as f64 / 1000.0,
+            took_ms = report.took.map(|took| took.as_micros() as f64 / 1000.0),
             "table published"
         );
     }

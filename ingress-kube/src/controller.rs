@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ingress_core::{Diagnostic, RouteTable, Source, TableReader, TableWriter};
 
@@ -49,8 +49,9 @@ pub struct Report {
     pub diagnostics: Arc<[Diagnostic]>,
     /// What changed since the table before, such as `Ingress shop/web changed`, by kind and name.
     pub changed: Vec<String>,
-    /// From the objects (or the first changed file) to the published table.
-    pub took: Duration,
+    /// From the first changed file to the published table. Only a source of objects that has a clock fills it, as a
+    /// followed directory does.
+    pub took: Option<Duration>,
 }
 
 impl IngressController {
@@ -124,7 +125,6 @@ impl IngressController {
     /// As [`IngressController::publish`], where `locate` may know the line of the field that a finding is
     /// about.
     pub(crate) fn publish_located(&mut self, locate: impl FnMut(&Source) -> Option<u32>) -> Report {
-        let started = Instant::now();
         let mut translation = translate::run(&self.store, &self.config);
         for finding in translation.findings {
             translation.builder.diagnostic(finding);
@@ -144,11 +144,10 @@ impl IngressController {
             endpoints: endpoints(&table),
             diagnostics,
             changed: self.take_changes(),
-            took: Duration::ZERO,
+            took: None,
         };
         report.generation = self.writer.publish(table);
         self.dirty = false;
-        report.took = started.elapsed();
         report
     }
 

@@ -283,7 +283,7 @@ impl<F: FnMut(&Report)> Follower<F> {
             let mut texts = HashMap::new();
             let (files, root) = (&mut self.files, &self.root);
             let mut report = self.controller.publish_located(|source| files.line(source, root, &mut texts));
-            report.took = started.elapsed();
+            report.took = Some(started.elapsed());
             (self.on_report)(&report);
         }
         publish
