@@ -386,7 +386,6 @@ fn what_is_not_ours_is_silent() {
         "apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata:\n  name: a\n",
         "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n",
         "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: a\n",
-        "apiVersion: v1\nkind: Endpoints\nmetadata:\n  name: a\n",
         "apiVersion: v1\nkind: ConfigMap\ndata:\n  a: |\n    kind: Ingress\n",
         "null",
     ] {

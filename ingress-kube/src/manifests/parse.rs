@@ -99,7 +99,7 @@ impl Parser {
         }
         let object = match header.wanted() {
             Ok(Some(wanted)) => document.object(wanted),
-            Ok(None) => return,
+            Ok(None) => return self.report_unread(document, &header),
             Err(fault) => Err(fault),
         };
         match object {
@@ -210,28 +210,47 @@ impl Parser {
         }
     }
 
-    fn report(&mut self, document: &Document<'_>, header: &Header, fault: Fault) {
+    /// Most kinds have nothing to do with routing. One of them has, and is not read.
+    fn report_unread(&mut self, document: &Document<'_>, header: &Header) {
+        if header.kind.as_deref() != Some("Endpoints") || header.api_version.as_deref() != Some("v1") {
+            return;
+        }
+        let object = self.object_ref(document, header, document.first_line());
+        let help = format!(
+            "write an EndpointSlice with the label kubernetes.io/service-name: {}; a cluster makes one by itself",
+            object.name
+        );
+        let source = Source::new(object.into(), "");
+        let message = "Endpoints objects have no effect";
+        self.parsed.diagnostics.push(Diagnostic::new(Code::IgnoredField, source, message, help));
+    }
+
+    fn object_ref(&self, document: &Document<'_>, header: &Header, line: u32) -> ObjectRef {
         let metadata = header.metadata.clone().filter(|metadata| metadata.name.is_some());
         let metadata = metadata.or_else(|| document.parse::<Header>().ok()?.metadata).unwrap_or_default();
-        let line = fault.line.or_else(|| document.field_lines().line_of(&fault.field));
-        let line = match line {
-            Some(line) => document.line.saturating_add(line).saturating_sub(1),
-            None => document.first_line(),
-        };
         let name = metadata.name.unwrap_or_default();
         let cluster_wide = header.kind.as_deref() == Some(Kind::IngressClass.as_str());
         let namespace = match metadata.namespace {
             _ if name.is_empty() || cluster_wide => String::new(),
             namespace => namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.into()),
         };
-        let object = ObjectRef {
+        ObjectRef {
             kind: header.kind.as_deref().unwrap_or_default().into(),
             namespace: namespace.into(),
             name: name.into(),
             created: None,
             file: Some((&*self.file).into()),
             line: Some(line),
+        }
+    }
+
+    fn report(&mut self, document: &Document<'_>, header: &Header, fault: Fault) {
+        let line = fault.line.or_else(|| document.field_lines().line_of(&fault.field));
+        let line = match line {
+            Some(line) => document.line.saturating_add(line).saturating_sub(1),
+            None => document.first_line(),
         };
+        let object = self.object_ref(document, header, line);
         // Where the text is no YAML or JSON at all, its lines say nothing about fields.
         let unreadable = fault.syntax && !document.is_well_formed();
         let field = match fault.line {

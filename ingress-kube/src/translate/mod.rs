@@ -11,7 +11,7 @@
 //! | endpoint | that endpoint |
 //!
 //! `class` says which Ingresses are served, `ingress` makes their rules, `path` and `backend` read the parts of
-//! one, `service` finds what a backend points at, `endpoints` finds its addresses,
+//! one, `service` finds what a backend points at, `endpoints` finds its addresses, `ignored` says what of it is not acted on,
 //! `ownership` says which hosts a namespace may claim, `default_backend` adds the global one, `api` holds what differs between Kubernetes versions.
 
 mod api;
@@ -20,6 +20,7 @@ mod class;
 mod default_backend;
 mod endpoints;
 pub(crate) mod hints;
+mod ignored;
 mod ingress;
 mod ownership;
 mod path;

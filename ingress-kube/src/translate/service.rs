@@ -8,7 +8,7 @@ use ingress_core::{BackendRef, Code, PortRef};
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 
 use super::endpoints::Slices;
-use super::{Output, endpoints, hints};
+use super::{Output, endpoints, hints, ignored};
 use crate::store::Stored;
 use crate::{Config, Store, Upstream};
 
@@ -99,6 +99,7 @@ impl<'a> Services<'a> {
                 return Resolved { reference, problem: Some(problem) };
             }
         };
+        ignored::report(stored, found, out);
         let endpoints = self.endpoints(stored, found, out);
         out.builder.endpoints(reference.clone(), endpoints);
         Resolved { reference, problem: None }

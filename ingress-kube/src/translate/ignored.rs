@@ -1,0 +1,56 @@
+//! Fields of Services that other implementations act on and this one does not: said, once for each.
+//!
+//! Without effect by their nature, and therefore without a word: labels, `status`, `selector`, `targetPort` and
+//! `publishNotReadyAddresses` (the control plane has put them into the EndpointSlices), node ports, load balancers and
+//! the traffic policies of kube-proxy, hints and topology in EndpointSlices (written by the control plane, to be
+//! ignored by whoever does not know its zone: KEP-2433), and names of `appProtocol` that are not Kubernetes' own or
+//! IANA's (`core/v1`).
+
+use ingress_core::Code;
+use k8s_openapi::api::core::v1::{Service, ServicePort};
+
+use super::Output;
+use crate::store::Stored;
+
+/// Reports what a Service that a rule points at says in vain; `port` is the one that is used.
+pub(super) fn report(service: &Stored<Service>, port: &ServicePort, out: &mut Output) {
+    let Some(spec) = &service.object.spec else { return };
+    let mut find = |field: String, message: String, help: &str| {
+        out.find(Code::IgnoredField, &service.source, field, message, help);
+    };
+    if spec.session_affinity.as_deref() == Some("ClientIP") {
+        let message = "the field has no effect: requests of one client go to all endpoints in turn".into();
+        find(
+            "spec.sessionAffinity".into(),
+            message,
+            "write None, or keep sessions where all endpoints see them",
+        );
+    }
+    if let Some(how) = &spec.traffic_distribution {
+        let message =
+            format!("the field has no effect: {how} needs zones or nodes, which are not told apart");
+        find(
+            "spec.trafficDistribution".into(),
+            message,
+            "leave it out, or let kube-proxy choose: --upstream cluster-ip",
+        );
+    }
+    let protocol = port.app_protocol.as_deref().unwrap_or_default();
+    if let Some(speaks) = unspoken(protocol) {
+        let index =
+            spec.ports.iter().flatten().position(|other| std::ptr::eq(other, port)).unwrap_or_default();
+        let message =
+            format!("{protocol} asks for {speaks}, but requests are sent over HTTP/1.1 without TLS");
+        find(format!("spec.ports[{index}].appProtocol"), message, "offer a port that speaks plain HTTP/1.1");
+    }
+}
+
+/// What a protocol asks for beyond plain HTTP/1.1 (KEP-3726, IANA service names).
+fn unspoken(protocol: &str) -> Option<&'static str> {
+    match protocol {
+        "https" | "kubernetes.io/wss" | "wss" => Some("TLS"),
+        "kubernetes.io/h2c" | "h2c" | "http2" | "grpc" => Some("HTTP/2"),
+        "grpcs" => Some("HTTP/2 over TLS"),
+        _ => None,
+    }
+}

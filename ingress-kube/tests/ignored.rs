@@ -1,0 +1,67 @@
+//! What is written and has no effect is said, once for each field.
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
+#![cfg(feature = "manifests")]
+
+mod common;
+
+use common::findings;
+use ingress_kube::Config;
+use ingress_kube::manifests::parse_manifests;
+
+fn found(service: &str) -> Vec<String> {
+    let backend = "{service: {name: web, port: {number: 80}}}";
+    let text = format!(
+        "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{name: web}}\n\
+         spec: {{rules: [{{http: {{paths: [{{path: /a, pathType: Prefix, backend: {backend}}}, \
+         {{path: /b, pathType: Prefix, backend: {backend}}}]}}}}]}}\n\
+         ---\napiVersion: v1\nkind: Service\nmetadata: {{name: web}}\nspec: {{clusterIP: 10.0.0.1, {service}}}\n"
+    );
+    findings(&common::table(&text, &Config::default()))
+}
+
+#[test]
+fn fields_of_services() {
+    let at = "warning[ING016]: Service default/web spec.";
+    let ports = "ports: [{port: 53, protocol: UDP}, {port: 80, appProtocol: ";
+    let table = [
+        ("ports: [{port: 80}], sessionAffinity: None".into(), ""),
+        (
+            "ports: [{port: 80}], sessionAffinity: ClientIP".into(),
+            "sessionAffinity: the field has no effect: ",
+        ),
+        (
+            "ports: [{port: 80}], trafficDistribution: PreferClose".into(),
+            "trafficDistribution: the field has no effect: PreferClose ",
+        ),
+        (format!("{ports}http}}]"), ""),
+        (format!("{ports}example.com/own}}]"), ""),
+        (format!("{ports}kubernetes.io/ws}}]"), ""),
+        (format!("{ports}https}}]"), "ports[1].appProtocol: https asks for TLS, "),
+        (format!("{ports}kubernetes.io/h2c}}]"), "ports[1].appProtocol: kubernetes.io/h2c asks for HTTP/2, "),
+        ("ports: [{port: 80}, {port: 443, appProtocol: https}]".into(), ""),
+    ];
+    for (service, want) in table {
+        let found = found(&service);
+        match want {
+            "" => assert_eq!(found, [""; 0], "{service}"),
+            want => {
+                assert_eq!(found.len(), 1, "{service}: {found:?}");
+                assert!(found[0].starts_with(&format!("{at}{want}")), "{found:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn objects_that_nobody_reads() {
+    let object = |version: &str, kind: &str| {
+        format!("apiVersion: {version}\nkind: {kind}\nmetadata: {{name: web, namespace: shop}}\n")
+    };
+    let (manifests, found) = parse_manifests(&object("v1", "Endpoints"), "x.yaml");
+    assert!(manifests.is_empty());
+    let want = "warning[ING016]: x.yaml:1: Endpoints shop/web: Endpoints objects have no effect; write an EndpointSlice with the label kubernetes.io/service-name: web; a cluster makes one by itself";
+    assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), [want]);
+    for (version, kind) in [("v1", "Secret"), ("apps/v1", "Deployment"), ("example.com/v1", "Endpoints")] {
+        assert_eq!(parse_manifests(&object(version, kind), "x.yaml").1, [], "{version} {kind}");
+    }
+}
