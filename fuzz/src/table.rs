@@ -72,7 +72,7 @@ fn choose<T: Copy>(data: &mut Unstructured<'_>, choices: &[T]) -> Result<T> {
 fn rule(data: &mut Unstructured<'_>) -> Result<OracleRule> {
     let (host, kind, path) = (choose(data, &RULE_HOSTS)?, choose(data, &KINDS)?, path(data)?);
     let path = if kind == Type::Default { String::new() } else { path };
-    Ok(OracleRule { host: host.into(), path, kind })
+    Ok(OracleRule { host: host.into(), path, kind, ..OracleRule::default() })
 }
 
 fn path(data: &mut Unstructured<'_>) -> Result<String> {
@@ -85,6 +85,7 @@ fn path(data: &mut Unstructured<'_>) -> Result<String> {
 fn core_rule(number: usize, rule: &OracleRule) -> Rule {
     let path = match rule.kind {
         Type::Exact => PathMatch::exact(&rule.path),
+        Type::Template => PathMatch::template(&rule.path),
         Type::Prefix => PathMatch::prefix(&rule.path),
         Type::Default => Ok(PathMatch::Default),
     };

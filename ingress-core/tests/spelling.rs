@@ -129,7 +129,12 @@ fn check(rules: &[OracleRule], path: &str) {
 fn prefixes(paths: &[&str]) -> Vec<OracleRule> {
     paths
         .iter()
-        .map(|path| OracleRule { host: String::new(), path: (*path).into(), kind: Type::Prefix })
+        .map(|path| OracleRule {
+            host: String::new(),
+            path: (*path).into(),
+            kind: Type::Prefix,
+            ..OracleRule::default()
+        })
         .collect()
 }
 
@@ -178,6 +183,7 @@ fn rule_set() -> impl Strategy<Value = Vec<OracleRule>> {
         host: String::new(),
         path: path.into(),
         kind: if exact { Type::Exact } else { Type::Prefix },
+        ..OracleRule::default()
     });
     prop::collection::vec(rule, 1..6).prop_map(oracle::without_conflicts)
 }

@@ -28,6 +28,7 @@ fn core_rule(number: usize, rule: &OracleRule) -> Rule {
     let path = match rule.kind {
         Type::Exact => PathMatch::exact(&rule.path).unwrap(),
         Type::Prefix => PathMatch::prefix(&rule.path).unwrap(),
+        Type::Template => PathMatch::template(&rule.path).unwrap(),
         Type::Default => PathMatch::Default,
     };
     Rule::new(rule.host.parse().unwrap(), path, backend(number))
@@ -68,7 +69,7 @@ fn rule(host: impl Strategy<Value = String>) -> impl Strategy<Value = OracleRule
     let kind = prop_oneof![3 => Just(Type::Exact), 5 => Just(Type::Prefix), 1 => Just(Type::Default)];
     (host, path(), kind).prop_map(|(host, path, kind)| {
         let path = if kind == Type::Default { String::new() } else { path };
-        OracleRule { host, path, kind }
+        OracleRule { host, path, kind, ..OracleRule::default() }
     })
 }
 
