@@ -10,6 +10,7 @@ use ingress_core::{AmbiguousPaths, HostFallthrough};
 use ingress_kube::{Config, HostOwnership, Upstream};
 
 use crate::check::CheckOptions;
+use crate::diff::DiffOptions;
 use crate::explain::ExplainOptions;
 use crate::routes::RoutesOptions;
 
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     Routes(RoutesOptions),
     /// Say where a request would go, and why, without sending it
     Explain(ExplainOptions),
+    /// Say what changes for requests from one directory of manifests to another
+    Diff(DiffOptions),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -5,6 +5,7 @@ mod admin;
 mod args;
 mod check;
 mod demo;
+mod diff;
 mod explain;
 mod log;
 mod offline;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Command::Check(options) => check::check(&options),
         Command::Routes(options) => routes::routes(&options).map(succeeded),
         Command::Explain(options) => explain::explain(&options).map(succeeded),
+        Command::Diff(options) => diff::diff(&options),
     };
     let (status, message) = match ended {
         Ok(status) => return status,

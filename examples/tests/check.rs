@@ -1,4 +1,4 @@
-//! `gateway check` and `gateway routes` as their users see them. What they print is compared with the files in
+//! The offline commands of the gateway as their users see them. What they print is compared with the files in
 //! `check/`; `SNAPSHOTS=overwrite cargo test -p examples --test check` writes these anew.
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
@@ -76,6 +76,20 @@ fn what_is_printed() {
         driver.remove("rules").unwrap();
         driver["version"] = "[VERSION]".into();
         assert_is_in(file, &format!("{log:#}\n"));
+    }
+}
+
+/// The shop before and after a release.
+#[test]
+fn what_changes_for_requests() {
+    for (arguments, want, file) in [
+        (&["diff", "shop", "tests/diff"][..], 0, "diff.txt"),
+        (&["diff", "--exit-code", "shop", "tests/diff", "--format", "json"], 1, "diff.json"),
+        (&["diff", "--exit-code", "shop", "shop"], 0, "diff.none.txt"),
+    ] {
+        let (status, text, _) = run(arguments, None);
+        assert_eq!(status, want, "{arguments:?}");
+        assert_is_in(file, &text);
     }
 }
 

@@ -22,6 +22,9 @@ pub struct Conditions {
     queries: Vec<(Box<str>, ValueMatch)>,
 }
 
+/// Names and values.
+pub(crate) type Pairs = Vec<(Box<str>, Box<str>)>;
+
 /// What a value must be.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -104,6 +107,23 @@ impl Conditions {
         }
     }
 
+    /// Method, header fields and query of a request that meets them, unless none is easily found.
+    pub(crate) fn sample(&self) -> Option<(Box<str>, Pairs, Option<Box<str>>)> {
+        let field = |(name, value): &(Box<str>, ValueMatch)| {
+            let value = value.sample()?;
+            http::HeaderValue::from_str(&value).ok()?;
+            Some((name.clone(), value.into_boxed_str()))
+        };
+        let headers = self.headers.iter().map(field).collect::<Option<_>>()?;
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in &self.queries {
+            query.append_pair(name, &value.sample()?);
+        }
+        let query = Some(query.finish()).filter(|query| !query.is_empty());
+        let method = self.methods.first().map_or("GET", |method| &**method);
+        Some((method.into(), headers, query.map(Into::into)))
+    }
+
     /// The strongest first: with a method, then with more headers, then with more parameters, as the
     /// Gateway API orders the matches of an HTTPRoute.
     pub(crate) fn precedence(&self) -> impl Ord + use<> {
@@ -139,6 +159,14 @@ impl fmt::Display for Conditions {
 // ===== impl ValueMatch, Unmet =====
 
 impl ValueMatch {
+    fn sample(&self) -> Option<String> {
+        match self {
+            Self::Exact(text) => Some(text.to_string()),
+            Self::Pattern(pattern) => pattern.sample(),
+            Self::Present => Some("any".into()),
+        }
+    }
+
     /// Whether this is a value that is asked for.
     pub fn takes(&self, value: &[u8]) -> bool {
         match self {

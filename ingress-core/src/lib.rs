@@ -31,6 +31,7 @@ pub use source::{ObjectRef, Source};
 pub use split::{Backends, SplitRef};
 #[cfg(feature = "serde")]
 pub use table::TableDump;
+pub use table::diff::{BackendChange, RouteChange, SampleRequest, Served, Share, TableDiff};
 pub use table::explain::{
     BackendStep, EndpointStep, Explanation, HostStep, HostVerdict, Outcome, ReadingStep, RuleStep, Verdict,
 };

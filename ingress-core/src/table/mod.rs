@@ -2,6 +2,7 @@
 
 mod builder;
 mod conflicts;
+pub(crate) mod diff;
 #[cfg(feature = "serde")]
 mod dump;
 pub(crate) mod explain;

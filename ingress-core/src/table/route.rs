@@ -63,6 +63,24 @@ impl Route {
         self.conditions.as_ref().map_or(Ok(()), |conditions| conditions.check(head))
     }
 
+    /// Whether both take the same requests of a host.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.path.takes_same(&other.path) && self.conditions == other.conditions
+    }
+
+    /// The path, and what else it asks for.
+    pub(super) fn what(&self) -> String {
+        match &self.conditions {
+            Some(conditions) => format!("{} ({conditions})", self.path),
+            None => self.path.to_string(),
+        }
+    }
+
+    /// The order of routes of one host by what they take.
+    pub(super) fn region(&self) -> impl Ord + '_ {
+        (self.path.precedence(), self.conditions(), self.path.as_str())
+    }
+
     /// Which hosts it takes.
     pub fn host(&self) -> &HostMatch {
         &self.host
@@ -88,8 +106,7 @@ impl Route {
 impl fmt::Display for Route {
     /// Host, path and conditions: `shop.example Prefix /cart (method GET)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.host, self.path)?;
-        self.conditions.as_ref().map_or(Ok(()), |conditions| write!(f, " ({conditions})"))
+        write!(f, "{} {}", self.host, self.what())
     }
 }
 

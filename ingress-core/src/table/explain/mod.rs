@@ -5,7 +5,7 @@ mod watch;
 
 use super::route::RouteId;
 use super::{RouteTable, UnservedRule};
-use crate::{BackendRef, Diagnostic, Endpoint, EndpointState, RequestHead, Source};
+use crate::{BackendRef, Diagnostic, Endpoint, EndpointSet, EndpointState, RequestHead, Source};
 use watch::Watch;
 
 /// What [`RouteTable::lookup`] does with a request, and why.
@@ -148,7 +148,10 @@ pub struct EndpointStep {
 }
 
 #[cfg(feature = "serde")]
-fn serialize_text<S: serde::Serializer>(value: &impl std::fmt::Display, to: S) -> Result<S::Ok, S::Error> {
+pub(super) fn serialize_text<S: serde::Serializer>(
+    value: &impl std::fmt::Display,
+    to: S,
+) -> Result<S::Ok, S::Error> {
     to.collect_str(value)
 }
 
@@ -180,6 +183,18 @@ impl RuleStep {
             verdict: Verdict::Unserved(rule.finding.clone()),
         }
     }
+}
+
+/// The endpoints of a set, those that may be chosen first.
+pub(super) fn endpoint_steps(set: &EndpointSet) -> impl Iterator<Item = EndpointStep> {
+    let step = |(endpoint, usable): (&Endpoint, bool)| EndpointStep {
+        address: endpoint.authority().as_str().into(),
+        weight: endpoint.weight(),
+        state: endpoint.state(),
+        eligible: usable && endpoint.weight() > 0,
+    };
+    let usable = set.as_slice().iter().map(|endpoint| (endpoint, true));
+    usable.chain(set.unusable().iter().map(|endpoint| (endpoint, false))).map(step)
 }
 
 // ===== impl RouteTable =====
@@ -243,17 +258,8 @@ impl RouteTable {
     }
 
     fn backend_steps(&self, id: RouteId) -> Vec<BackendStep> {
-        let step = |(endpoint, usable): (&Endpoint, bool)| EndpointStep {
-            address: endpoint.authority().as_str().into(),
-            weight: endpoint.weight(),
-            state: endpoint.state(),
-            eligible: usable && endpoint.weight() > 0,
-        };
         let backends = self.route_match(id).backends().map(|(backend, weight)| {
-            let set = backend.endpoints();
-            let usable = set.as_slice().iter().map(|endpoint| (endpoint, true));
-            let others = set.unusable().iter().map(|endpoint| (endpoint, false));
-            let endpoints = usable.chain(others).map(step).collect();
+            let endpoints = endpoint_steps(backend.endpoints()).collect();
             BackendStep { backend: backend.reference().clone(), weight, endpoints }
         });
         backends.collect()

@@ -137,11 +137,12 @@ impl fmt::Display for BackendStep {
         if !self.endpoints.iter().any(|endpoint| endpoint.eligible) {
             writeln!(f, "    503: no endpoint can be used")?;
         }
-        self.endpoints.iter().try_for_each(|endpoint| endpoint.fmt(f))
+        self.endpoints.iter().try_for_each(|endpoint| writeln!(f, "    {}: {endpoint}", endpoint.address))
     }
 }
 
 impl fmt::Display for EndpointStep {
+    /// Its state and weight, and why it is or is not used.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let why = match (self.eligible, self.state) {
             (true, EndpointState::Ready) => "",
@@ -150,6 +151,6 @@ impl fmt::Display for EndpointStep {
             (false, EndpointState::NotServing) => ", not used",
             (false, _) => ", not used for its weight",
         };
-        writeln!(f, "    {}: {}, weight {}{why}", self.address, self.state, self.weight)
+        write!(f, "{}, weight {}{why}", self.state, self.weight)
     }
 }

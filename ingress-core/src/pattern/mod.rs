@@ -1,5 +1,7 @@
 //! Regular expressions of other people: bounded in size, and matched in linear time.
 
+mod sample;
+
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -67,6 +69,11 @@ impl Pattern {
     #[inline]
     pub fn is_match(&self, text: &[u8]) -> bool {
         self.regex.is_match(text)
+    }
+
+    /// A text that the expression describes, if one is easily found.
+    pub(crate) fn sample(&self) -> Option<String> {
+        sample::sample(&self.text).filter(|text| self.is_match(text.as_bytes()))
     }
 
     /// The names of its groups, in order; unnamed groups have the empty one.
