@@ -33,6 +33,9 @@ pub struct Config {
     /// backend. It comes after the default backends of Ingresses without rules or with host-less rules, and
     /// before that of the oldest Ingress with a default backend.
     pub default_backend_service: Option<DefaultBackendService>,
+    /// Whether a Service of type ExternalName leads to the DNS name in it. Such a name may lead anywhere, so
+    /// whoever may write Services then decides where the gateway connects to.
+    pub allow_external_name: bool,
 }
 
 /// What addresses a Service's requests go to.
@@ -59,6 +62,7 @@ impl Default for Config {
             ambiguous_paths: AmbiguousPaths::default(),
             resources: Vec::new(),
             default_backend_service: None,
+            allow_external_name: false,
         }
     }
 }
@@ -124,6 +128,13 @@ impl Config {
     #[must_use]
     pub fn default_backend_service(mut self, service: DefaultBackendService) -> Self {
         self.default_backend_service = Some(service);
+        self
+    }
+
+    /// Sets whether a Service of type ExternalName leads to the DNS name in it.
+    #[must_use]
+    pub fn allow_external_name(mut self, allow: bool) -> Self {
+        self.allow_external_name = allow;
         self
     }
 }

@@ -39,4 +39,4 @@ pub use default_backend::{DefaultBackendService, DefaultBackendServiceError};
 pub use error::Error;
 pub use object::{Kind, Object, ObjectKey, Origin};
 pub use store::{Change, Counts, Store};
-pub use translate::translate;
+pub use translate::{Annotation, annotations, translate};

@@ -13,8 +13,7 @@ use ingress_kube::manifests::Loaded;
 use ingress_kube::{Config, IngressController};
 
 /// Codes that nothing reports yet. Their examples cannot be tried.
-const PENDING: [Code; 4] =
-    [Code::HostNotOwned, Code::InvalidParameters, Code::InvalidAnnotation, Code::UnknownAnnotation];
+const PENDING: [Code; 1] = [Code::HostNotOwned];
 
 /// One section of the page.
 struct Section {
@@ -84,6 +83,15 @@ fn findings(beside: &str, manifest: &str) -> Vec<Diagnostic> {
     let (_reader, writer) = table(RouteTable::default());
     let mut controller = IngressController::new(config(manifest), writer);
     loaded.publish(&mut controller).diagnostics.to_vec()
+}
+
+#[test]
+fn every_annotation_is_on_the_page() {
+    let text = std::fs::read_to_string(page_file()).unwrap();
+    for annotation in ingress_kube::annotations() {
+        let row = format!("| `ingress.gateway/{}` |", annotation.name);
+        assert!(text.contains(&row), "{}: {}", annotation.name, annotation.meaning);
+    }
 }
 
 #[test]
