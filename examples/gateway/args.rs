@@ -63,8 +63,8 @@ Example:
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = RUN_EXAMPLE)]
 pub(crate) struct RunOptions {
-    /// Directory of Ingress, IngressClass, Service and EndpointSlice manifests (YAML or JSON), read with
-    /// its subdirectories and watched
+    /// Directory of Ingress, IngressClass, ConfigMap, Service and EndpointSlice manifests (YAML or JSON), read
+    /// with its subdirectories and watched
     #[arg(long, env = "INGRESS_MANIFESTS", value_name = "DIR")]
     pub(crate) manifests: PathBuf,
 
@@ -111,6 +111,11 @@ pub(crate) struct TranslationOptions {
     /// File that says which namespaces may claim which hosts; without it all may claim all
     #[arg(long, env = "INGRESS_HOST_OWNERSHIP", value_name = "FILE")]
     pub(crate) host_ownership: Option<PathBuf>,
+
+    /// Follow Services of type ExternalName, so that whoever may write one decides where the gateway connects
+    /// to
+    #[arg(long, env = "INGRESS_ALLOW_EXTERNAL_NAME", value_parser = FalseyValueParser::new())]
+    pub(crate) allow_external_name: bool,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -171,6 +176,7 @@ impl Default for TranslationOptions {
             ambiguous_paths: AmbiguousPathsArg::Compare,
             default_backend_service: None,
             host_ownership: None,
+            allow_external_name: false,
         }
     }
 }
@@ -186,6 +192,7 @@ impl TranslationOptions {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let mut config = Config::default()
             .watch_ingress_without_class(self.watch_ingress_without_class)
+            .allow_external_name(self.allow_external_name)
             .upstream(match self.upstream {
                 UpstreamArg::Endpoints => Upstream::Endpoints,
                 UpstreamArg::ClusterIp => Upstream::ClusterIp,

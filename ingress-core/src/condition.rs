@@ -162,7 +162,7 @@ impl ValueMatch {
     fn sample(&self) -> Option<String> {
         match self {
             Self::Exact(text) => Some(text.to_string()),
-            Self::Pattern(pattern) => pattern.sample(),
+            Self::Pattern(pattern) => pattern.sample(0),
             Self::Present => Some("any".into()),
         }
     }

@@ -112,7 +112,7 @@ fn any_rule() -> impl Strategy<Value = Rule> {
         "Exact /a",
         "Exact /a/b",
         "Template /a/{id}",
-        "Template /{x}/b",
+        "Template /a/{id}/{*rest}",
         "Regex /a/[bc]+",
         "Regex /[a-c]",
     ];

@@ -95,15 +95,15 @@ Rules:
   weaker      shop.example Prefix / -> shop/web:80
               from web.yaml:7: Ingress shop/web a
   weaker      * default -> shop/last:80
-  other path  shop.example Prefix /admin -> shop/admin:80
   shadowed    shop.example Prefix /cart
               from late.yaml:7: Ingress shop/late c
               ING009: for host \"shop.example\", path Prefix /cart is already taken by Ingress shop/web b
               help: the older object wins, then the first by namespace and name; remove one of the two
-  refused     shop.example (unreadable path)
+  refused     shop.example (path not known)
               from bad.yaml:7: Ingress shop/bad spec.rules[0].http.paths[0].path
               ING004: the path holds '//'
               help: write one slash
+  other path  shop.example Prefix /admin -> shop/admin:80
 
 Served by one of these, by weight:
   shop/cart:80 (weight 9)

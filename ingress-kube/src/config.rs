@@ -35,6 +35,9 @@ pub struct Config {
     pub default_backend_service: Option<DefaultBackendService>,
     /// Which namespaces may claim which hosts; without it every namespace may claim every host.
     pub host_ownership: Option<HostOwnership>,
+    /// Whether a Service of type ExternalName leads to the DNS name in it. Such a name may lead anywhere, so
+    /// whoever may write Services then decides where the gateway connects to.
+    pub allow_external_name: bool,
 }
 
 /// What addresses a Service's requests go to.
@@ -62,6 +65,7 @@ impl Default for Config {
             resources: Vec::new(),
             default_backend_service: None,
             host_ownership: None,
+            allow_external_name: false,
         }
     }
 }
@@ -134,6 +138,13 @@ impl Config {
     #[must_use]
     pub fn host_ownership(mut self, policy: HostOwnership) -> Self {
         self.host_ownership = Some(policy);
+        self
+    }
+
+    /// Sets whether a Service of type ExternalName leads to the DNS name in it.
+    #[must_use]
+    pub fn allow_external_name(mut self, allow: bool) -> Self {
+        self.allow_external_name = allow;
         self
     }
 }

@@ -43,4 +43,4 @@ pub use object::{Kind, Object, ObjectKey, Origin};
 pub use ownership::HostOwnershipError;
 pub use ownership::{HostOwnership, HostPattern};
 pub use store::{Change, Counts, Store};
-pub use translate::translate;
+pub use translate::{Annotation, annotations, translate};

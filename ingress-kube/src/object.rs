@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use ingress_core::ObjectRef;
 use k8s_openapi::Metadata;
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use crate::translate::annotations;
 
 /// The namespace of an object that names none, as kubectl has it.
 pub(crate) const DEFAULT_NAMESPACE: &str = "default";
@@ -28,6 +30,8 @@ pub enum Kind {
     Service,
     /// `discovery.k8s.io/v1` EndpointSlice.
     EndpointSlice,
+    /// `v1` ConfigMap: the parameters of an IngressClass.
+    ConfigMap,
 }
 
 /// One object.
@@ -42,6 +46,8 @@ pub enum Object {
     Service(Box<Service>),
     /// `discovery.k8s.io/v1` EndpointSlice.
     EndpointSlice(Box<EndpointSlice>),
+    /// `v1` ConfigMap: the parameters of an IngressClass.
+    ConfigMap(Box<ConfigMap>),
 }
 
 /// What tells one object from all others.
@@ -78,6 +84,7 @@ impl Kind {
             Self::IngressClass => "IngressClass",
             Self::Service => "Service",
             Self::EndpointSlice => "EndpointSlice",
+            Self::ConfigMap => "ConfigMap",
         }
     }
 
@@ -102,6 +109,7 @@ impl Object {
             Self::IngressClass(_) => Kind::IngressClass,
             Self::Service(_) => Kind::Service,
             Self::EndpointSlice(_) => Kind::EndpointSlice,
+            Self::ConfigMap(_) => Kind::ConfigMap,
         }
     }
 
@@ -112,6 +120,7 @@ impl Object {
             Self::IngressClass(object) => &object.metadata,
             Self::Service(object) => &object.metadata,
             Self::EndpointSlice(object) => &object.metadata,
+            Self::ConfigMap(object) => &object.metadata,
         }
     }
 
@@ -158,6 +167,12 @@ impl From<EndpointSlice> for Object {
     }
 }
 
+impl From<ConfigMap> for Object {
+    fn from(object: ConfigMap) -> Self {
+        Self::ConfigMap(Box::new(object))
+    }
+}
+
 // ===== impl Origin, ObjectKey =====
 
 impl Origin {
@@ -194,10 +209,11 @@ impl fmt::Display for ObjectKey {
 /// An object that can be cut down to what is read, so that nothing else counts as a change and the rest
 /// takes no memory.
 pub(crate) trait Prune: Metadata<Ty = ObjectMeta> + PartialEq {
-    fn drop_status(&mut self) {}
+    /// Takes away what only objects of this kind have.
+    fn drop_unread(&mut self) {}
 
     fn prune(&mut self) {
-        self.drop_status();
+        self.drop_unread();
         let metadata = self.metadata_mut();
         metadata.managed_fields = None;
         metadata.resource_version = None;
@@ -209,7 +225,7 @@ pub(crate) trait Prune: Metadata<Ty = ObjectMeta> + PartialEq {
 }
 
 impl Prune for Ingress {
-    fn drop_status(&mut self) {
+    fn drop_unread(&mut self) {
         self.status = None;
     }
 }
@@ -217,12 +233,24 @@ impl Prune for Ingress {
 impl Prune for IngressClass {}
 
 impl Prune for Service {
-    fn drop_status(&mut self) {
+    fn drop_unread(&mut self) {
         self.status = None;
     }
 }
 
 impl Prune for EndpointSlice {}
+
+/// Most ConfigMaps are not ours, and may be large: only the names of what else is in them are kept.
+impl Prune for ConfigMap {
+    fn drop_unread(&mut self) {
+        let known = |key: &str| annotations().iter().any(|known| known.name == key);
+        for (_, text) in self.data.iter_mut().flatten().filter(|(key, _)| !known(key)) {
+            *text = String::new();
+        }
+        self.binary_data.iter_mut().flatten().for_each(|(_, bytes)| bytes.0 = Vec::new());
+        self.immutable = None;
+    }
+}
 
 /// How rules and findings name the object.
 pub(crate) fn object_ref(key: &ObjectKey, metadata: &ObjectMeta, origin: Option<&Origin>) -> ObjectRef {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use ingress_core::ObjectRef;
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 
@@ -20,6 +20,7 @@ pub struct Store {
     pub(crate) classes: Objects<IngressClass>,
     pub(crate) services: Objects<Service>,
     pub(crate) slices: Objects<EndpointSlice>,
+    pub(crate) config_maps: Objects<ConfigMap>,
 }
 
 /// What became of an object.
@@ -50,6 +51,8 @@ pub struct Counts {
     pub services: usize,
     /// EndpointSlices.
     pub endpoint_slices: usize,
+    /// ConfigMaps, those that no IngressClass refers to included.
+    pub config_maps: usize,
 }
 
 /// The objects of one kind, by namespace and name.
@@ -86,6 +89,7 @@ impl Store {
             Object::IngressClass(object) => self.classes.apply(&key, *object, origin),
             Object::Service(object) => self.services.apply(&key, *object, origin),
             Object::EndpointSlice(object) => self.slices.apply(&key, *object, origin),
+            Object::ConfigMap(object) => self.config_maps.apply(&key, *object, origin),
         }
     }
 
@@ -96,6 +100,7 @@ impl Store {
             Kind::IngressClass => self.classes.delete(key),
             Kind::Service => self.services.delete(key),
             Kind::EndpointSlice => self.slices.delete(key),
+            Kind::ConfigMap => self.config_maps.delete(key),
         }
     }
 
@@ -128,7 +133,8 @@ impl Store {
         let classes = self.classes.iter().map(|stored| stored.key(Kind::IngressClass));
         let services = self.services.iter().map(|stored| stored.key(Kind::Service));
         let slices = self.slices.iter().map(|stored| stored.key(Kind::EndpointSlice));
-        ingresses.chain(classes).chain(services).chain(slices)
+        let config_maps = self.config_maps.iter().map(|stored| stored.key(Kind::ConfigMap));
+        ingresses.chain(classes).chain(services).chain(slices).chain(config_maps)
     }
 
     /// How many objects there are of each kind.
@@ -138,6 +144,7 @@ impl Store {
             ingress_classes: self.classes.len,
             services: self.services.len,
             endpoint_slices: self.slices.len,
+            config_maps: self.config_maps.len,
         }
     }
 }
@@ -246,6 +253,6 @@ impl fmt::Display for Change {
 impl Counts {
     /// All objects together.
     pub fn total(&self) -> usize {
-        self.ingresses + self.ingress_classes + self.services + self.endpoint_slices
+        self.ingresses + self.ingress_classes + self.services + self.endpoint_slices + self.config_maps
     }
 }

@@ -76,7 +76,7 @@ fn a_refused_rule_costs_itself() {
     assert_eq!(findings(&table), want);
     let host = RequestHost::parse("shop.example").unwrap();
     let text = table.explain(&RequestHead::new(&host, &RequestPath::parse("/").unwrap())).to_string();
-    assert!(text.contains("  refused     shop.example (unreadable path)\n"), "{text}");
+    assert!(text.contains("  refused     shop.example Prefix /\n"), "{text}");
 }
 
 #[test]

@@ -314,11 +314,11 @@ fn findings_of_ingresses() {
         ),
         (
             path("path: '/x/(.*)', pathType: Exact"),
-            "warning[ING015]: Ingress default/web spec.rules[0].http.paths[0].path: the path \"/x/(.*)\" looks like a pattern but is compared literally; write the plain path; patterns are not supported",
+            "warning[ING015]: Ingress default/web spec.rules[0].http.paths[0].path: the path \"/x/(.*)\" looks like a pattern but is compared literally; write the plain path, or pathType ImplementationSpecific and the annotation ingress.gateway/path-syntax: regex or template",
         ),
         (
             path("path: '/foo*', pathType: Prefix"),
-            "warning[ING015]: Ingress default/web spec.rules[0].http.paths[0].path: the path \"/foo*\" looks like a pattern but is compared literally; write the plain path; patterns are not supported",
+            "warning[ING015]: Ingress default/web spec.rules[0].http.paths[0].path: the path \"/foo*\" looks like a pattern but is compared literally; write the plain path, or pathType ImplementationSpecific and the annotation ingress.gateway/path-syntax: regex or template",
         ),
         (
             slice("s", "web", "addressType: IPv4").replace("service-name: web", "service-nam: web")
@@ -327,7 +327,7 @@ fn findings_of_ingresses() {
         ),
         (
             path("path: '/a(.*)', pathType: ImplementationSpecific"),
-            "warning[ING015]: Ingress default/web spec.rules[0].http.paths[0].path: the path \"/a(.*)\" looks like a pattern but is compared literally, as a Prefix; write the plain path; patterns are not supported",
+            "warning[ING015]: Ingress default/web spec.rules[0].http.paths[0].path: the path \"/a(.*)\" looks like a pattern but is compared literally, as a Prefix; write the plain path, or the annotation ingress.gateway/path-syntax: regex or template",
         ),
         (
             annotated(
@@ -415,7 +415,7 @@ fn findings_of_backends() {
         ),
         (
             "{service: {name: out, port: {number: 80}}}",
-            "14]: Ingress default/web spec.rules[0].http.paths[0].backend.service.name: Service default/out is of type ExternalName (example.com), which is not followed; point at a Service with a selector, or with EndpointSlices of its own",
+            "14]: Ingress default/web spec.rules[0].http.paths[0].backend.service.name: Service default/out is of type ExternalName (example.com), which is not followed; point at a Service with a selector, or with EndpointSlices of its own, or start the gateway with --allow-external-name",
         ),
         (
             "{resource: {apiGroup: example.com, kind: Bucket, name: static}}",

@@ -71,9 +71,9 @@ impl Pattern {
         self.regex.is_match(text)
     }
 
-    /// A text that the expression describes, if one is easily found.
-    pub(crate) fn sample(&self) -> Option<String> {
-        sample::sample(&self.text).filter(|text| self.is_match(text.as_bytes()))
+    /// A text that the expression describes, if one is easily found; variants from 0 on differ where they can.
+    pub(crate) fn sample(&self, variant: usize) -> Option<String> {
+        sample::sample(&self.text, variant).filter(|text| self.is_match(text.as_bytes()))
     }
 
     /// The names of its groups, in order; unnamed groups have the empty one.

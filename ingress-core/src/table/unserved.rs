@@ -34,11 +34,11 @@ impl fmt::Display for UnservedRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.host {
             Some(host) => write!(f, "{host}")?,
-            None => f.write_str("(unreadable host)")?,
+            None => f.write_str("(host not known)")?,
         }
         match &self.path {
             Some(path) => write!(f, " {path}"),
-            None => f.write_str(" (unreadable path)"),
+            None => f.write_str(" (path not known)"),
         }
     }
 }

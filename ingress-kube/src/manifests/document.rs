@@ -60,6 +60,7 @@ impl Document<'_> {
             Kind::IngressClass => self.parse_strictly(&mut unknown).map(Object::IngressClass),
             Kind::Service => self.parse_strictly(&mut unknown).map(Object::Service),
             Kind::EndpointSlice => self.parse_strictly(&mut unknown).map(Object::EndpointSlice),
+            Kind::ConfigMap => self.parse_strictly(&mut unknown).map(Object::ConfigMap),
         };
         Ok((object?, unknown))
     }

@@ -165,6 +165,10 @@ impl Parser {
 
     fn object(&mut self, document: &Document<'_>, header: &Header, mut object: Object, unknown: &[Unknown]) {
         if object.metadata().name.as_deref().unwrap_or_default().is_empty() {
+            // No class can refer to it, so it is none of ours.
+            if object.kind() == Kind::ConfigMap {
+                return;
+            }
             let help = match object.metadata().generate_name {
                 Some(_) => "generateName needs an API server; write metadata.name",
                 None => "write metadata.name",

@@ -1,12 +1,45 @@
 //! `backend` and `defaultBackend` of an Ingress to what they point at.
 
-use ingress_core::{BackendRef, Code, PortRef, ResourceRef};
+use ingress_core::{BackendRef, Backends, Code, PortRef, ResourceRef};
 use k8s_openapi::api::core::v1::TypedLocalObjectReference;
 use k8s_openapi::api::networking::v1::{Ingress, IngressBackend, IngressServiceBackend};
 
 use super::Output;
+use super::annotations::{self, Splits};
 use super::service::{Port, Services};
 use crate::store::Stored;
+
+/// What serves a path: what its backend points at, or the Services that share its requests, on the same port.
+pub(super) fn resolve_shared<'a>(
+    stored: &'a Stored<Ingress>,
+    field: &str,
+    backend: &'a IngressBackend,
+    splits: Option<&Splits<'a>>,
+    services: &mut Services<'a>,
+    out: &mut Output,
+) -> Backends {
+    let service = backend.service.as_ref().filter(|_| backend.resource.is_none());
+    let shared = service.and_then(|service| Some((service, splits?.of(&service.name)?)));
+    let Some((service, shares)) = shared else {
+        return resolve(stored, field, backend, services, out).into();
+    };
+    let port = match port(service) {
+        Ok(port) => port,
+        Err((at, message, help)) => {
+            out.find(Code::InvalidBackend, &stored.source, format!("{field}.service{at}"), message, help);
+            return nowhere(stored, &service.name).into();
+        }
+    };
+    let share = |&(name, weight): &(&'a str, u32)| {
+        let resolved = services.resolve(&stored.namespace, name, port, out);
+        if let Some(problem) = &resolved.problem {
+            let at = annotations::field("split");
+            out.find(problem.code, &stored.source, at, problem.message.clone(), problem.help.clone());
+        }
+        (resolved.reference.clone(), weight)
+    };
+    Backends::split(shares.iter().map(share))
+}
 
 /// What a backend points at, and its findings.
 ///

@@ -110,6 +110,17 @@ impl<'a> Classes<'a> {
         Owner::Nobody
     }
 
+    /// The classes that are ours.
+    pub(super) fn ours(&self) -> impl Iterator<Item = &'a Stored<IngressClass>> {
+        self.store.classes.iter().filter(|class| self.is_ours(class))
+    }
+
+    /// The name of the class that an Ingress of ours belongs to, if it belongs to one.
+    pub(super) fn name_of<'s>(&'s self, ingress: &'s Ingress) -> Option<&'s str> {
+        let default = self.default.filter(|_| !self.config.watch_ingress_without_class);
+        annotation(ingress).or(field(ingress)).or(default)
+    }
+
     /// A class that is named in the configuration but belongs to another controller is a likely mistake.
     pub(super) fn report(&self, out: &mut Output) {
         let Some(named) = &self.config.ingress_class else { return };
@@ -159,7 +170,7 @@ impl<'a> Classes<'a> {
     }
 
     fn classless_help(&self) -> String {
-        let ours = self.store.classes.iter().find(|class| self.is_ours(class)).map(|class| &*class.name);
+        let ours = self.ours().next().map(|class| &*class.name);
         let name = ours.or(self.config.ingress_class.as_deref()).unwrap_or("NAME");
         format!(
             "write spec.ingressClassName: {name}, or start the gateway with --watch-ingress-without-class"

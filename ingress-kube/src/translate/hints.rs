@@ -32,6 +32,7 @@ pub(super) fn host(text: &str, error: HostError) -> String {
 /// What to write instead of a path.
 pub(super) fn path(text: &str, error: PathError) -> String {
     match error {
+        _ if text.contains(char::is_control) => "write the path without control characters".into(),
         PathError::NotAbsolute if text.is_empty() => "write /, or another path that starts with it".into(),
         PathError::NotAbsolute => format!("write /{text}"),
         PathError::EmptyElement => {
@@ -42,6 +43,9 @@ pub(super) fn path(text: &str, error: PathError) -> String {
         PathError::EscapedSlash => "pathType ImplementationSpecific takes it as it is".into(),
         PathError::Control => "write a space as %20".into(),
         PathError::BadEscape => "write the character % as %25".into(),
+        PathError::Template => {
+            "write a whole element in braces, such as /users/{id}, or {*rest} at the end".into()
+        }
         _ => String::new(),
     }
 }

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use ingress_core::{Code, Diagnostic, HostMatch, ObjectRef, PathMatch, Rule, Source};
-use k8s_openapi::api::networking::v1::{Ingress, IngressRule, IngressSpec};
+use ingress_core::{Code, Conditions, Diagnostic, HostMatch, ObjectRef, PathMatch, Rule, Source};
+use k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress, IngressRule, IngressSpec};
 
+use super::annotations::{self, Settings};
 use super::service::Services;
 use super::{Output, backend, hints, ownership, path};
 use crate::store::Stored;
 
 /// Annotations of these domains speak to some ingress controller; so do all whose domain has the word
-/// `ingress` in it.
+/// `ingress` in it. Those of our own domain are read elsewhere.
 const CONTROLLER_DOMAINS: [&str; 7] = [
     "haproxy.org",
     "konghq.com",
@@ -21,9 +22,19 @@ const CONTROLLER_DOMAINS: [&str; 7] = [
     "getambassador.io",
 ];
 
+/// An Ingress, and what its annotations say.
+struct Subject<'s, 'a> {
+    stored: &'a Stored<Ingress>,
+    settings: &'s Settings<'a>,
+    /// What requests must meet, or why nobody knows. The default backend has no conditions: it serves what the
+    /// rules leave.
+    conditions: Result<Conditions, &'s Diagnostic>,
+}
+
 /// Adds the rules and findings of one Ingress.
 pub(super) fn translate<'a>(
     stored: &'a Stored<Ingress>,
+    settings: &Settings<'a>,
     services: &mut Services<'a>,
     defaults: &mut Defaults,
     out: &mut Output,
@@ -45,12 +56,14 @@ pub(super) fn translate<'a>(
     }
     // `spec` may be the local empty one only when there is nothing to translate.
     let Some(spec) = &stored.object.spec else { return };
+    report_without_effect(&stored.source, &stored.object, spec, settings, out);
+    let subject = Subject { stored, settings, conditions: settings.conditions() };
     let mut hosts = Vec::new();
     for (index, rule) in spec.rules.iter().flatten().enumerate() {
         if stored.withheld_rules.contains(&index) {
             continue;
         }
-        hosts.extend(translate_rule(stored, index, rule, spec.default_backend.is_some(), services, out));
+        hosts.extend(translate_rule(&subject, index, rule, spec.default_backend.is_some(), services, out));
     }
     let Some(default) = &spec.default_backend else { return };
     let backend = backend::resolve(stored, "spec.defaultBackend", default, services, out);
@@ -69,13 +82,14 @@ pub(super) fn translate<'a>(
 
 /// Adds the paths of one rule and returns its host, if that is one.
 fn translate_rule<'a>(
-    stored: &'a Stored<Ingress>,
+    subject: &Subject<'_, 'a>,
     index: usize,
     rule: &'a IngressRule,
     has_default: bool,
     services: &mut Services<'a>,
     out: &mut Output,
 ) -> Option<HostMatch> {
+    let stored = subject.stored;
     let text = rule.host.as_deref().unwrap_or_default();
     let host: HostMatch = match text.parse() {
         Ok(host) => host,
@@ -87,27 +101,96 @@ fn translate_rule<'a>(
             return None;
         }
     };
+    let paths = rule.http.as_ref().map(|http| http.paths.as_slice()).unwrap_or_default();
     let field = format!("spec.rules[{index}]{}", if text.is_empty() { "" } else { ".host" });
     if let Some(finding) = ownership::refusal(stored, &field, &host, services.config()) {
-        out.refuse(Some(&host), None, finding);
+        paths.iter().for_each(|path| out.refuse(Some(&host), path::plain(path), finding.clone()));
+        if paths.is_empty() {
+            out.refuse(Some(&host), None, finding);
+        }
         return None;
     }
-    let paths = rule.http.as_ref().map(|http| http.paths.as_slice()).unwrap_or_default();
     if paths.is_empty() {
         report_no_paths(&stored.source, index, &host, has_default, out);
     }
     for (number, path) in paths.iter().enumerate() {
         let field = format!("spec.rules[{index}].http.paths[{number}]");
-        let backend = backend::resolve(stored, &format!("{field}.backend"), &path.backend, services, out);
-        match path::path_match(&stored.source, &field, path, out) {
-            Ok(path) => {
-                let source = Source::new(stored.source.clone(), field);
-                out.rule(Rule::new(host.clone(), path, backend).with_source(source));
-            }
-            Err(finding) => out.refuse(Some(&host), None, finding),
-        }
+        translate_path(subject, &host, field, path, services, out);
     }
     Some(host)
+}
+
+/// Adds one path. Where an annotation cannot be used that says which requests or paths are meant, it is not
+/// served, for it would take more than its author means.
+fn translate_path<'a>(
+    subject: &Subject<'_, 'a>,
+    host: &HostMatch,
+    field: String,
+    path: &'a HTTPIngressPath,
+    services: &mut Services<'a>,
+    out: &mut Output,
+) {
+    let Subject { stored, settings, conditions } = subject;
+    let splits = settings.split.as_ref().and_then(|splits| splits.as_ref().ok());
+    let at = format!("{field}.backend");
+    let backends = backend::resolve_shared(stored, &at, &path.backend, splits, services, out);
+    let syntax = match &settings.path_syntax {
+        Some(Err(finding)) if path.path_type == path::IMPLEMENTATION_SPECIFIC => {
+            return out.refuse(Some(host), None, finding.clone());
+        }
+        Some(syntax) => syntax.as_ref().ok().copied(),
+        None => None,
+    };
+    let path = match path::path_match(&stored.source, &field, path, syntax, out) {
+        Ok(path) => path,
+        Err(finding) => return out.refuse(Some(host), None, finding),
+    };
+    let conditions = match conditions {
+        Ok(conditions) => conditions.clone(),
+        Err(finding) => return out.refuse(Some(host), Some(path), (*finding).clone()),
+    };
+    let source = Source::new(stored.source.clone(), field);
+    let rule = Rule::with_backends(host.clone(), path, backends);
+    out.rule(rule.with_conditions(conditions).with_source(source));
+}
+
+/// Annotations of ours that nothing in the Ingress is there for.
+fn report_without_effect(
+    object: &Arc<ObjectRef>,
+    ingress: &Ingress,
+    spec: &IngressSpec,
+    settings: &Settings<'_>,
+    out: &mut Output,
+) {
+    let paths =
+        || spec.rules.iter().flatten().filter_map(|rule| rule.http.as_ref()).flat_map(|http| &http.paths);
+    let mut ignored = |name: &str, why: &str, help: &str| {
+        if annotations::has(ingress, name) {
+            let message = format!("the annotation has no effect: {why}");
+            out.find(Code::IgnoredField, object, annotations::field(name), message, help);
+        }
+    };
+    for name in ["match-method", "match-header", "match-query"] {
+        if paths().next().is_none() {
+            let why = "conditions are for the paths of rules, and the default backend takes all that is left";
+            ignored(name, why, "write http.paths, for example a Prefix / with a backend");
+        }
+    }
+    if paths().all(|path| path.path_type != path::IMPLEMENTATION_SPECIFIC) {
+        let why = "no path is of type ImplementationSpecific";
+        ignored("path-syntax", why, "write pathType: ImplementationSpecific where it is to be read this way");
+    }
+    let Some(Ok(splits)) = &settings.split else { return };
+    let backends = || paths().filter_map(|path| Some(&*path.backend.service.as_ref()?.name));
+    for service in splits.services().filter(|service| backends().all(|backend| backend != *service)) {
+        let message = format!("no path of a rule has the backend {service:?}, so it is not split");
+        let help = match (hints::similar(service, backends()), hints::list(backends())) {
+            (Some(similar), _) => format!("write {similar}"),
+            (None, Some(list)) => format!("the backends are {list}"),
+            (None, None) => "write http.paths with this backend".into(),
+        };
+        out.find(Code::InvalidAnnotation, object, annotations::field("split"), message, help);
+    }
 }
 
 fn report_no_paths(
@@ -138,7 +221,7 @@ fn report_ignored(stored: &Stored<Ingress>, out: &mut Output) {
         out.find(Code::IgnoredField, &stored.source, "spec.tls", "the field has no effect", help);
     }
     for name in stored.object.metadata.annotations.iter().flat_map(|annotations| annotations.keys()) {
-        if speaks_to_a_controller(name) {
+        if annotations::own_name(name).is_none() && speaks_to_a_controller(name) {
             let field = format!("metadata.annotations[{name}]");
             let help = "leave it out once you do not need what it does elsewhere";
             out.find(Code::IgnoredField, &stored.source, field, "the annotation has no effect", help);

@@ -7,22 +7,29 @@
 //! |---|---|
 //! | host, also one that the namespace may not claim; unknown field in a rule | that rule of the Ingress |
 //! | path, path type | that path |
+//! | annotation that says which requests or paths are meant | the rules or paths it is for |
+//! | any other annotation, parameters of a class | nothing: as if it were not there |
 //! | backend, missing Service or port | nothing: the route answers 503 (ruling R7) |
 //! | endpoint | that endpoint |
 //!
 //! `class` says which Ingresses are served, `ingress` makes their rules, `path` and `backend` read the parts of
-//! one, `service` finds what a backend points at, `endpoints` finds its addresses, `ignored` says what of it is not acted on,
-//! `ownership` says which hosts a namespace may claim, `default_backend` adds the global one, `api` holds what differs between Kubernetes versions.
+//! one, `annotations` and `parameters` what an Ingress and its class say beyond the API, `service` finds what a
+//! backend points at, `endpoints` and `external_name` find its addresses, `ignored` says what of it is not acted on,
+//! `ownership` says which hosts a namespace may claim, `default_backend` adds the global one, `api` holds what
+//! differs between Kubernetes versions.
 
+mod annotations;
 mod api;
 mod backend;
 mod class;
 mod default_backend;
 mod endpoints;
+mod external_name;
 pub(crate) mod hints;
 mod ignored;
 mod ingress;
 mod ownership;
+mod parameters;
 mod path;
 mod service;
 
@@ -31,6 +38,8 @@ use std::sync::Arc;
 use ingress_core::{
     Code, Diagnostic, HostMatch, ObjectRef, PathMatch, RouteTableBuilder, Rule, Source, UnservedRule,
 };
+
+pub use annotations::{Annotation, annotations};
 
 use crate::{Config, Store};
 
@@ -65,12 +74,16 @@ pub(crate) fn run(store: &Store, config: &Config) -> Translation {
     let classes = class::Classes::new(store, config);
     classes.report(&mut out);
     endpoints::report_nameless(store, &mut out);
+    let parameters = parameters::Parameters::new(store, &classes, &mut out);
     let mut services = service::Services::new(store, config);
     let mut defaults = ingress::Defaults::default();
     let (mut foreign, mut unserved) = (0, 0);
     for stored in store.ingresses.iter() {
         match classes.owner(stored, &mut out) {
-            class::Owner::Us => ingress::translate(stored, &mut services, &mut defaults, &mut out),
+            class::Owner::Us => {
+                let settings = parameters.of(&classes, stored).read(stored, &mut out);
+                ingress::translate(stored, &settings, &mut services, &mut defaults, &mut out);
+            }
             class::Owner::Other => foreign += 1,
             class::Owner::Nobody => unserved += 1,
         }

@@ -8,7 +8,7 @@ use ingress_core::{BackendRef, Code, PortRef};
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 
 use super::endpoints::Slices;
-use super::{Output, endpoints, hints, ignored};
+use super::{Output, endpoints, external_name, hints, ignored};
 use crate::store::Stored;
 use crate::{Config, Store, Upstream};
 
@@ -82,15 +82,16 @@ impl<'a> Services<'a> {
             return Resolved { reference, problem: Some(self.missing_service(namespace, name)) };
         };
         let reference = BackendRef::service(stored.namespace.clone(), stored.name.clone(), port.reference());
-        if let Some(target) = external_name(&stored.object) {
-            let message = format!(
-                "Service {namespace}/{name} is of type ExternalName ({target}), which is not followed"
-            );
-            let help = "point at a Service with a selector, or with EndpointSlices of its own";
-            return Resolved {
-                reference,
-                problem: Some(Problem::new(Code::ExternalName, ".name", message, help)),
+        if let Some(target) = external_name::target(&stored.object) {
+            let found = external_name::resolve(self.store, self.config, stored, target, port);
+            let problem = match found {
+                Ok(endpoint) => {
+                    out.builder.endpoints(reference.clone(), [endpoint]);
+                    None
+                }
+                Err(problem) => Some(problem),
             };
+            return Resolved { reference, problem };
         }
         let found = match find_port(&stored.object, port) {
             Ok(found) => found,
@@ -152,7 +153,12 @@ impl<'a> Services<'a> {
 }
 
 impl Problem {
-    fn new(code: Code, field: &'static str, message: impl Into<Box<str>>, help: impl Into<Box<str>>) -> Self {
+    pub(super) fn new(
+        code: Code,
+        field: &'static str,
+        message: impl Into<Box<str>>,
+        help: impl Into<Box<str>>,
+    ) -> Self {
         Self { code, field, message: message.into(), help: help.into() }
     }
 }
@@ -165,7 +171,8 @@ impl Port<'_> {
         }
     }
 
-    fn field(self) -> &'static str {
+    /// The field inside `backend.service`.
+    pub(super) fn field(self) -> &'static str {
         match self {
             Self::Number(_) => ".port.number",
             Self::Name(_) => ".port.name",
@@ -181,7 +188,10 @@ impl Port<'_> {
 }
 
 /// The Service's port that an Ingress names, or what is wrong and what to write instead.
-fn find_port<'a>(service: &'a Service, port: Port<'_>) -> Result<&'a ServicePort, (String, String)> {
+pub(super) fn find_port<'a>(
+    service: &'a Service,
+    port: Port<'_>,
+) -> Result<&'a ServicePort, (String, String)> {
     let ports = service.spec.as_ref().and_then(|spec| spec.ports.as_deref()).unwrap_or_default();
     let mut named = ports.iter().filter(|candidate| port.is(candidate)).peekable();
     let other_protocol = named.peek().and_then(|port| port.protocol.as_deref());
@@ -224,9 +234,4 @@ fn describe(port: &ServicePort) -> String {
         Some(name) => format!("{} ({name})", port.port),
         None => port.port.to_string(),
     }
-}
-
-fn external_name(service: &Service) -> Option<&str> {
-    let spec = service.spec.as_ref()?;
-    (spec.type_.as_deref() == Some("ExternalName")).then(|| spec.external_name.as_deref().unwrap_or_default())
 }

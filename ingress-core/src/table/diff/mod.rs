@@ -15,7 +15,7 @@ use sample::{Samples, requests};
 /// and which backends other endpoints. Where a rule stems from, and what was found, does not count.
 ///
 /// It is found by asking both tables for sample requests, some for each rule of either: a change that shows only in
-/// requests between rules, such as those that meet the conditions of several, may be missed.
+/// requests between rules, such as those that meet the conditions of several or fit two templates, may be missed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

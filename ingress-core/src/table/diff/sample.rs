@@ -9,6 +9,9 @@ use crate::{
     RouteTable,
 };
 
+/// How many paths stand for an expression.
+const VARIANTS: usize = 6;
+
 /// A request that can be sent.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -133,7 +136,10 @@ fn paths(path: &PathMatch, token: &str) -> Vec<String> {
         PathMatch::Regex(pattern) => {
             // It has to be a path that stays what it is.
             let is_path = |path: &String| RequestPath::parse(path).is_ok_and(|read| read.as_str() == path);
-            pattern.sample().filter(is_path).into_iter().collect()
+            let mut paths: Vec<_> =
+                (0..VARIANTS).filter_map(|variant| pattern.sample(variant)).filter(is_path).collect();
+            paths.dedup();
+            paths
         }
         PathMatch::Prefix(text) => {
             let folder = text.without_slash();

@@ -26,7 +26,7 @@ pub struct Explanation {
     /// The hosts that could own the request, the strongest first (ruling R3).
     pub hosts: Vec<HostStep>,
     /// The rules of these hosts: first those that take the path, in the order in which they are asked, then
-    /// those with other paths, then those that are not served.
+    /// those that are not served, then those with other paths.
     pub rules: Vec<RuleStep>,
     /// What comes of it.
     pub outcome: Outcome,
@@ -219,7 +219,7 @@ impl RouteTable {
         let others = others.map(|(number, _)| self.rule_step(number, Verdict::OtherPath));
         let taking = watch.steps.iter().map(|(number, verdict)| self.rule_step(*number, verdict.clone()));
         let unserved = self.unserved.iter().filter(|rule| rule.concerns(head));
-        let rules = taking.chain(others).chain(unserved.map(RuleStep::unserved)).collect();
+        let rules = taking.chain(unserved.map(RuleStep::unserved)).chain(others).collect();
         Explanation {
             method: head.method_str().into(),
             host: head.host().as_str().into(),

@@ -1,0 +1,266 @@
+//! Annotations of the domain `ingress.gateway`: which there are, and what an Ingress says with them.
+//!
+//! A new one needs a line in [`ANNOTATIONS`], a field in [`Settings`], and a parser in the file of its family. The
+//! parameters of an IngressClass hold the same names without the domain, as defaults.
+
+mod conditions;
+mod path_syntax;
+mod split;
+
+use std::sync::Arc;
+
+use http::{HeaderName, Method};
+use ingress_core::{Code, Conditions, Diagnostic, ObjectRef, Source, ValueMatch};
+use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::networking::v1::Ingress;
+
+pub(super) use path_syntax::PathSyntax;
+pub(super) use split::Splits;
+
+use super::{Output, hints};
+use crate::store::Stored;
+
+/// What stands in front of every name.
+const DOMAIN: &str = "ingress.gateway/";
+
+/// An annotation of an Ingress that is read; as a key of an IngressClass's parameters it is written without
+/// `ingress.gateway/` and holds for the Ingresses of the class that do not have the annotation.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Annotation {
+    /// What stands behind `ingress.gateway/`.
+    pub name: &'static str,
+    /// What its value says, in one sentence without a full stop.
+    pub meaning: &'static str,
+    /// Whether the parameters of a class may hold it, too.
+    pub for_classes: bool,
+    read: Read,
+}
+
+/// Reads a value and puts it into its place among the settings.
+type Read = for<'a> fn(&mut Settings<'a>, &'a str, Report<'_>);
+/// Makes a finding of what is wrong with a value.
+type Report<'r> = &'r mut dyn FnMut(Fault) -> Diagnostic;
+
+/// All annotations that are read.
+static ANNOTATIONS: [Annotation; 5] = [
+    Annotation {
+        name: "path-syntax",
+        meaning: "how ImplementationSpecific paths are read: prefix, template or regex",
+        for_classes: true,
+        read: |settings, text, report| settings.path_syntax = read(text, PathSyntax::parse, report),
+    },
+    Annotation {
+        name: "match-method",
+        meaning: "the methods that the paths take, such as GET, HEAD",
+        for_classes: true,
+        read: |settings, text, report| settings.methods = read(text, conditions::methods, report),
+    },
+    Annotation {
+        name: "match-header",
+        meaning: "header fields that a request must have, one a line: NAME = VALUE, NAME ~ REGEX or NAME",
+        for_classes: true,
+        read: |settings, text, report| settings.headers = read(text, conditions::headers, report),
+    },
+    Annotation {
+        name: "match-query",
+        meaning: "query parameters that a request must have, one a line: NAME = VALUE, NAME ~ REGEX or NAME",
+        for_classes: true,
+        read: |settings, text, report| settings.queries = read(text, conditions::queries, report),
+    },
+    Annotation {
+        name: "split",
+        meaning: "Services that share the requests of a backend, one backend a line: SERVICE: SERVICE=WEIGHT, SERVICE=WEIGHT",
+        for_classes: false,
+        read: |settings, text, report| settings.split = read(text, Splits::parse, report),
+    },
+];
+
+/// A value; the finding about it where it cannot be used; nothing where it is not written.
+type Setting<T> = Option<Result<T, Diagnostic>>;
+
+/// What the annotations of an Ingress say, and the parameters of its class where it says nothing.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Settings<'a> {
+    pub(super) path_syntax: Setting<PathSyntax>,
+    methods: Setting<Vec<Method>>,
+    headers: Setting<Vec<(HeaderName, ValueMatch)>>,
+    queries: Setting<Vec<(Box<str>, ValueMatch)>>,
+    pub(super) split: Setting<Splits<'a>>,
+}
+
+/// What is wrong with a value, and what to write instead.
+#[derive(Debug, PartialEq, Eq)]
+struct Fault {
+    message: String,
+    help: String,
+}
+
+/// All annotations of the domain `ingress.gateway` that are read, for help texts and documents.
+pub fn annotations() -> &'static [Annotation] {
+    &ANNOTATIONS
+}
+
+/// The name behind our domain, for an annotation that has it.
+pub(super) fn own_name(annotation: &str) -> Option<&str> {
+    annotation.strip_prefix(DOMAIN)
+}
+
+/// The field of an annotation of ours.
+pub(super) fn field(name: &str) -> String {
+    format!("metadata.annotations[{DOMAIN}{}]", name.escape_debug())
+}
+
+/// Whether an Ingress itself has one of our annotations.
+pub(super) fn has(ingress: &Ingress, name: &str) -> bool {
+    let annotations = ingress.metadata.annotations.iter().flat_map(|annotations| annotations.keys());
+    annotations.filter_map(|annotation| own_name(annotation)).any(|own| own == name)
+}
+
+fn read<'a, T>(text: &'a str, parse: fn(&'a str) -> Result<T, Fault>, report: Report<'_>) -> Setting<T> {
+    Some(parse(text).map_err(report))
+}
+
+// ===== impl Settings =====
+
+impl<'a> Settings<'a> {
+    /// What the parameters of a class say.
+    pub(super) fn of_class(parameters: &'a Stored<ConfigMap>, out: &mut Output) -> Self {
+        let mut settings = Self::default();
+        for (key, text) in parameters.object.data.iter().flatten() {
+            let field = match key.contains('.') {
+                true => format!("data[{}]", key.escape_debug()),
+                false => format!("data.{}", key.escape_debug()),
+            };
+            match find(key) {
+                Some(known) if known.for_classes => {
+                    settings.set(known, text, &parameters.source, &field, out);
+                }
+                Some(_) => {
+                    let message = format!("{key} names Services of one Ingress, so a class cannot have it");
+                    let help = format!("write the annotation {DOMAIN}{key} on the Ingress");
+                    out.find(Code::InvalidAnnotation, &parameters.source, field, message, help);
+                }
+                None => {
+                    let names = || ANNOTATIONS.iter().filter(|known| known.for_classes);
+                    let message = format!("{key:?} is no parameter of a class, and has no effect");
+                    let help = instead(key, "", names().map(|known| known.name));
+                    out.find(Code::UnknownAnnotation, &parameters.source, field, message, help);
+                }
+            }
+        }
+        if parameters.object.binary_data.as_ref().is_some_and(|data| !data.is_empty()) {
+            let help = "write the parameters into data";
+            out.find(Code::IgnoredField, &parameters.source, "binaryData", "the field has no effect", help);
+        }
+        settings
+    }
+
+    /// Takes over what an Ingress says itself.
+    pub(super) fn read(mut self, ingress: &'a Stored<Ingress>, out: &mut Output) -> Self {
+        for (annotation, text) in ingress.object.metadata.annotations.iter().flatten() {
+            let Some(name) = own_name(annotation) else { continue };
+            match find(name) {
+                Some(known) => self.set(known, text, &ingress.source, &field(name), out),
+                None => {
+                    let message = format!("there is no annotation {annotation:?}, so it has no effect");
+                    let help = instead(name, DOMAIN, ANNOTATIONS.iter().map(|known| known.name));
+                    out.find(Code::UnknownAnnotation, &ingress.source, field(name), message, help);
+                }
+            }
+        }
+        self
+    }
+
+    /// What a request must meet besides host and path; the finding, if that cannot be read. Then no request
+    /// may be taken, for the rules would take more than their author means.
+    pub(super) fn conditions(&self) -> Result<Conditions, &Diagnostic> {
+        let mut conditions = Conditions::default();
+        for method in list(&self.methods)? {
+            conditions = conditions.method(method);
+        }
+        for (name, value) in list(&self.headers)? {
+            conditions = conditions.header(name, value.clone());
+        }
+        for (name, value) in list(&self.queries)? {
+            conditions = conditions.query(name, value.clone());
+        }
+        Ok(conditions)
+    }
+
+    fn set(
+        &mut self,
+        known: &Annotation,
+        text: &'a str,
+        object: &Arc<ObjectRef>,
+        field: &str,
+        out: &mut Output,
+    ) {
+        let mut report = |fault: Fault| {
+            let source = Source::new(object.clone(), field);
+            let finding = Diagnostic::new(Code::InvalidAnnotation, source, fault.message, fault.help);
+            out.findings.push(finding.clone());
+            finding
+        };
+        (known.read)(self, text, &mut report);
+    }
+}
+
+fn list<T>(setting: &Setting<Vec<T>>) -> Result<&[T], &Diagnostic> {
+    match setting {
+        None => Ok(&[]),
+        Some(Ok(list)) => Ok(list),
+        Some(Err(finding)) => Err(finding),
+    }
+}
+
+fn find(name: &str) -> Option<&'static Annotation> {
+    ANNOTATIONS.iter().find(|known| known.name == name)
+}
+
+/// What to write instead of a name that nobody knows.
+fn instead(name: &str, domain: &str, known: impl Iterator<Item = &'static str> + Clone) -> String {
+    let same = known.clone().find(|known| known.eq_ignore_ascii_case(name));
+    match (same.or_else(|| hints::similar(name, known.clone())), hints::list(known)) {
+        (Some(similar), _) => format!("write {domain}{similar}"),
+        (None, list) => format!("leave it out; there are {}", list.unwrap_or_default()),
+    }
+}
+
+// ===== impl Fault =====
+
+impl Fault {
+    fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { message: message.into(), help: help.into() }
+    }
+}
+
+/// The lines of a value that say something, each with its number from 1.
+fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    (1..).zip(text.lines().map(str::trim)).filter(|(_, line)| !line.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_meanings() {
+        for (index, known) in ANNOTATIONS.iter().enumerate() {
+            assert!(!known.meaning.is_empty() && !known.meaning.ends_with('.'), "{}", known.name);
+            assert!(ANNOTATIONS[..index].iter().all(|other| other.name != known.name), "{}", known.name);
+        }
+        let known = || ANNOTATIONS.iter().map(|known| known.name);
+        for (name, want) in [
+            ("path_syntax", "write ingress.gateway/path-syntax"),
+            ("Split", "write ingress.gateway/split"),
+            ("match-headers", "write ingress.gateway/match-header"),
+            (
+                "rewrite",
+                "leave it out; there are path-syntax, match-method, match-header, match-query, split",
+            ),
+        ] {
+            assert_eq!(instead(name, DOMAIN, known()), want);
+        }
+    }
+}
