@@ -7,6 +7,8 @@ mod support;
 #[path = "../../ingress-core/testdata/cases.rs"]
 mod cases;
 
+mod conditional;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -17,12 +19,24 @@ use support::{Gateway, manifests, services};
 
 #[test]
 fn every_case() {
+    let plain = run(&cases::all(), |group| group.ingresses().iter().map(ingress).collect());
+    let conditional = run(&cases::conditional(), |group| {
+        group.ingresses().iter().flat_map(conditional::ingresses).collect()
+    });
+    println!("{} cases through the gateway, {conditional} of them with conditions", plain + conditional);
+    assert!(plain >= 250 && conditional >= 90, "only {plain} and {conditional} requests");
+}
+
+/// Sends the requests of all groups, and returns how many they are.
+fn run(groups: &[Group], ingresses: fn(&Group) -> Vec<Value>) -> usize {
     let mut running = BTreeMap::new();
     let mut requests = 0;
     let mut wrong = Vec::new();
-    for group in cases::all() {
+    for group in groups {
         let directory = tempfile::tempdir().unwrap();
-        manifests::write(directory.path(), "group.yaml", &objects(&group, &mut running));
+        let mut objects = ingresses(group);
+        objects.extend(beside(group, &mut running));
+        manifests::write(directory.path(), "group.yaml", &objects);
         let mut flags = vec!["--workers", "1"];
         flags.extend(group.serve_class.iter().flat_map(|name| ["--ingress-class", name]));
         flags.extend(group.host_fallthrough.then_some("--host-fallthrough"));
@@ -39,8 +53,7 @@ fn every_case() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    println!("{requests} cases through the gateway");
-    assert!(requests >= 250, "only {requests} requests");
+    requests
 }
 
 fn answer(gateway: SocketAddr, request: &cases::Request) -> Answer {
@@ -53,14 +66,14 @@ fn answer(gateway: SocketAddr, request: &cases::Request) -> Answer {
     }
     let mut connection = Connection::open(gateway).unwrap();
     connection.send(&(head + "\r\n")).unwrap();
-    let answer = connection.answer().unwrap_or_else(|error| panic!("{request:?}: {error}"));
+    let answer = if request.method == "HEAD" { connection.answer_to_head() } else { connection.answer() };
+    let answer = answer.unwrap_or_else(|error| panic!("{request:?}: {error}"));
     if answer.status == 200 { Answer::Body(answer.body) } else { Answer::Status(answer.status) }
 }
 
-/// The group as Kubernetes objects; `running` has the endpoints that run already, by what they answer.
-fn objects(group: &Group, running: &mut BTreeMap<String, SocketAddr>) -> Vec<Value> {
-    let mut objects: Vec<_> = group.ingresses().iter().map(ingress).collect();
-    objects.extend(group.classes.iter().map(class));
+/// All objects of the group but Ingresses; `running` has the endpoints that run already, by what they answer.
+fn beside(group: &Group, running: &mut BTreeMap<String, SocketAddr>) -> Vec<Value> {
+    let mut objects: Vec<_> = group.classes.iter().map(class).collect();
     for (namespace, name) in group.services() {
         objects.push(manifests::service(&namespace, &name));
         let endpoints = group.endpoints(&name);

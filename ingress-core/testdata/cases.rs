@@ -183,12 +183,12 @@ pub struct Ingress {
     pub rules: Vec<Rule>,
 }
 
-/// All groups that can be written as Ingress objects, in the order of the files' names.
+/// All groups that can be written as Ingress objects without annotations of ours, in the order of the files' names.
 pub fn all() -> Vec<Group> {
     files(|name| !name.ends_with(CONDITIONAL)).iter().flat_map(|file| read(file)).collect()
 }
 
-/// All groups whose rules have conditions or shares, which Ingress objects cannot say.
+/// All groups whose rules have conditions or shares, which Ingress objects say with annotations.
 pub fn conditional() -> Vec<Group> {
     files(|name| name.ends_with(CONDITIONAL)).iter().flat_map(|file| read(file)).collect()
 }

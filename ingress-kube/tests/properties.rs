@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 /// One of a few objects that refer to each other, in one of a few versions.
 fn object() -> impl Strategy<Value = Object> {
-    (0..4u8, 0..3u8, 0..4u8).prop_map(|(kind, name, version)| {
+    (0..5u8, 0..3u8, 0..4u8).prop_map(|(kind, name, version)| {
         let (manifests, _) = parse_manifests(&text(kind, name, version).to_string(), "x.json");
         manifests.into_iter().next().unwrap().object
     })
@@ -26,7 +26,9 @@ fn text(kind: u8, name: u8, version: u8) -> Value {
         0 => json!({
             "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
             "metadata": {"name": name, "creationTimestamp": (version == 1).then_some("2024-01-01T00:00:00Z"),
-                "annotations": {"nginx.ingress.kubernetes.io/x": "y"}},
+                "annotations": {"nginx.ingress.kubernetes.io/x": "y",
+                    "ingress.gateway/match-header": if version == 3 { "x = 1\ny ~ [0-9]" } else { "x" },
+                    "ingress.gateway/split": format!("s{version}: s0={version}, s1=1")}},
             "spec": {
                 "ingressClassName": (version == 2).then_some("s1"),
                 "defaultBackend": (version > 1).then_some(backend.clone()),
@@ -48,11 +50,19 @@ fn text(kind: u8, name: u8, version: u8) -> Value {
             "endpoints": [{"addresses": [format!("10.1.0.{version}")], "conditions": {"ready": version != 2}},
                 {"addresses": ["x"]}],
         }),
+        3 => json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name},
+            "data": {"match-method": if version == 1 { "get" } else { "GET" }, "x": "y"},
+        }),
         _ => json!({
             "apiVersion": "networking.k8s.io/v1", "kind": "IngressClass",
             "metadata": {"name": name, "annotations": {
                 "ingressclass.kubernetes.io/is-default-class": if version == 0 { "true" } else { "false" }}},
-            "spec": {"controller": if version == 1 { "example.com/other" } else { ingress_kube::DEFAULT_CONTROLLER }},
+            "spec": {
+                "controller": if version == 1 { "example.com/other" } else { ingress_kube::DEFAULT_CONTROLLER },
+                "parameters": {"kind": "ConfigMap", "name": "s1",
+                    "scope": if version == 2 { "Cluster" } else { "Namespace" }, "namespace": "default"},
+            },
         }),
     }
 }
@@ -154,7 +164,7 @@ proptest! {
 
     /// No object panics, and what is served never counts more than what was asked for.
     #[test]
-    fn no_object_panics(kinds in prop::collection::vec((0..4u8, 0..3u8, 0..4u8, prop::collection::vec(any::<u8>(), 1..8), replacement()), 1..8)) {
+    fn no_object_panics(kinds in prop::collection::vec((0..5u8, 0..3u8, 0..4u8, prop::collection::vec(any::<u8>(), 1..8), replacement()), 1..8)) {
         let (reader, writer) = ingress_core::table(RouteTable::default());
         let mut controller = IngressController::new(Config::default(), writer);
         for (kind, name, version, path, with) in kinds {
@@ -175,7 +185,7 @@ proptest! {
 
     /// No text panics, whatever it is cut from.
     #[test]
-    fn no_text_panics(kind in 0..4u8, from in 0..400usize, to in 0..400usize, insert in "[ -~\n\t:{}\\[\\]&*#|>'\"]{0,12}", json in any::<bool>()) {
+    fn no_text_panics(kind in 0..5u8, from in 0..400usize, to in 0..400usize, insert in "[ -~\n\t:{}\\[\\]&*#|>'\"]{0,12}", json in any::<bool>()) {
         let yaml = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: a\nspec:\n  rules:\n  - host: b\n    http:\n      paths:\n      - path: /\n        pathType: Prefix\n---\nkind: List\napiVersion: v1\nitems:\n- apiVersion: v1\n  kind: Service\n  metadata: {name: c}\n";
         let text = if json { text(kind, 1, 1).to_string() } else { yaml.to_owned() };
         let (from, to) = (from.min(text.len()), to.min(text.len()));

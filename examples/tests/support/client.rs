@@ -48,6 +48,15 @@ impl Connection {
 
     /// Reads one response; its length must be given.
     pub fn answer(&mut self) -> std::io::Result<Answer> {
+        self.read(true)
+    }
+
+    /// Reads the response to a HEAD request: a length, and nothing that long.
+    pub fn answer_to_head(&mut self) -> std::io::Result<Answer> {
+        self.read(false)
+    }
+
+    fn read(&mut self, has_body: bool) -> std::io::Result<Answer> {
         let invalid = |what: &str| std::io::Error::other(what.to_owned());
         let mut line = String::new();
         if self.reader.read_line(&mut line)? == 0 {
@@ -58,7 +67,8 @@ impl Connection {
         while self.reader.read_line(&mut head)? > 2 {}
         let head = head.to_ascii_lowercase();
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse().ok());
-        let mut body = vec![0; length.ok_or_else(|| invalid("no content-length"))?];
+        let length: usize = length.ok_or_else(|| invalid("no content-length"))?;
+        let mut body = vec![0; if has_body { length } else { 0 }];
         self.reader.read_exact(&mut body)?;
         let body = String::from_utf8_lossy(&body).into_owned();
         Ok(Answer { status: status.ok_or_else(|| invalid("no status"))?, head, body })
