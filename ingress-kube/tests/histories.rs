@@ -18,8 +18,6 @@ use proptest::sample::select;
 use proptest::test_runner::TestRunner;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
 
-const DEFAULT_CASES: u32 = 300;
-
 /// The objects that there should be.
 #[derive(Clone, Debug)]
 struct Model {
@@ -189,9 +187,8 @@ fn hash(value: &impl Hash) -> u64 {
 
 #[test]
 fn history_makes_no_difference() {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
     let config = ProptestConfig {
-        cases: cases.unwrap_or(DEFAULT_CASES),
+        cases: generate::cases(300),
         failure_persistence: None,
         ..ProptestConfig::default()
     };

@@ -20,6 +20,12 @@ pub const BROKEN_HOSTS: [&str; 3] = ["*", "a.x:80", "a_b!"];
 pub const PATHS: [&str; 7] = ["/", "/a", "/a/", "/a/b", "/b", "/a;v/b", "/a%2Fb"];
 const BROKEN_PATHS: [&str; 4] = ["", "a", "/a//b", "/a?b"];
 
+/// How many cases a property is tried with: `PROPTEST_CASES`, if that is set.
+pub fn cases(default: u32) -> u32 {
+    let set = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
+    set.unwrap_or(default)
+}
+
 /// Any object.
 pub fn object() -> impl Strategy<Value = Object> {
     prop_oneof![
