@@ -62,3 +62,20 @@ fn table_oracle() {
         assert!(case.taken() > 0, "{name}: {case:?}");
     }
 }
+
+#[test]
+fn objects() {
+    let mut all = fuzz::Asked::default();
+    for (name, seed) in seeds("objects") {
+        println!("objects/{name}");
+        let case = fuzz::Objects::arbitrary(&mut Unstructured::new(&seed)).expect("any bytes are a case");
+        let asked = case.check();
+        all.plain += asked.plain;
+        all.taken += asked.taken;
+        // There are too many of them to change each at every place.
+        fuzz::objects(&seed[..seed.len() / 2]);
+        fuzz::objects(&seed[seed.len() / 3..]);
+    }
+    // Seeds of which the oracle can read nothing show little.
+    assert!(all.taken > 20 && all.plain > all.taken + 10, "{all:?}");
+}
