@@ -1,6 +1,6 @@
 //! Findings about configuration: what is wrong, where, and what to write instead.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use crate::Source;
 
@@ -132,9 +132,26 @@ impl Diagnostic {
     }
 }
 
+/// Writes text with its control characters escaped.
+struct OneLine<'a, 'f>(&'a mut fmt::Formatter<'f>);
+
+impl fmt::Write for OneLine<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for part in text.split_inclusive(char::is_control) {
+            let plain = part.trim_end_matches(char::is_control);
+            self.0.write_str(plain)?;
+            write!(self.0, "{}", part[plain.len()..].escape_debug())?;
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for Diagnostic {
     /// `error[ING003]: file.yaml:7: Ingress shop/web spec.rules[0].host: message; help`.
+    ///
+    /// It is one line: control characters, which an object's text may hold, are escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut OneLine(f);
         write!(f, "{}[{}]: ", self.severity, self.code)?;
         if let Some(source) = &self.source {
             let source = source.located().to_string();
@@ -197,6 +214,9 @@ mod tests {
             "error[ING003]: web.yaml:7: Ingress shop/web spec.rules[0].host: the host names a port; write just the name"
         );
         assert_eq!(Diagnostic::new(Code::ShadowedRule, None, "x", "").to_string(), "warning[ING009]: x");
+        let forged = Diagnostic::new(Code::ShadowedRule, None, "a\nerror[ING001]: b\u{1b}[31m\u{85}c", "");
+        let want = r"warning[ING009]: a\nerror[ING001]: b\u{1b}[31m\u{85}c";
+        assert_eq!(forged.to_string(), want);
     }
 
     #[test]
