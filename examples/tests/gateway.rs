@@ -48,6 +48,42 @@ fn what_cannot_start_says_why_in_one_line() {
     }
 }
 
+/// Without its policy every host would be anybody's, so there is no gateway at all.
+#[test]
+fn hosts_belong_to_their_owners_or_nothing_is_served() {
+    let directory = tempfile::tempdir().unwrap();
+    one_web(directory.path());
+    let theirs = manifests::served("bank", services::start("not the bank"));
+    manifests::write(directory.path(), "bank.yaml", &theirs);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let owners =
+        "owners:\n- {host: web.example, namespaces: [default]}\n- {host: bank.example, namespaces: [bank]}\n";
+    std::fs::write(file.path(), owners).unwrap();
+    let policy = file.path().to_str().unwrap();
+
+    let gateway = Gateway::run(directory.path(), &["--host-ownership", policy]);
+    assert_eq!(client::get(gateway.http, "web.example", "/").body, "web");
+    assert_eq!(client::get(gateway.http, "bank.example", "/").status, 404);
+    let logged = gateway.seen.iter().find(|line| line["code"] == "ING021").unwrap();
+    assert!(logged["message"].as_str().unwrap().contains("bank.example belongs to bank"), "{logged}");
+
+    std::fs::write(
+        file.path(),
+        "owners:\n- host: web.example\n  namespaces: [web]\n- host: a b\n  namespaces: [web]\n",
+    )
+    .unwrap();
+    let path = directory.path().to_str().unwrap();
+    for (named, says) in [(policy, "line 4: owners[1].host: "), ("nowhere.yaml", "cannot be read"), ("", "")]
+    {
+        let (status, text) = ended(&["run", "--manifests", path, "--host-ownership", named]);
+        assert_eq!(status, Some(2), "{text}");
+        assert!(text.contains("--host-ownership") && text.contains(says), "{text}");
+        let mut command = command(&["run", "--manifests", path]);
+        let output = command.env("INGRESS_HOST_OWNERSHIP", named).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{named:?}");
+    }
+}
+
 #[test]
 fn a_gateway_that_serves_nothing_says_why() {
     let directory = tempfile::tempdir().unwrap();
@@ -81,6 +117,10 @@ fn help_is_complete() {
         "--watch-ingress-without-class",
         "--upstream",
         "--default-backend-service",
+        "--host-ownership",
+        "--host-fallthrough",
+        "--ambiguous-paths",
+        "--allow-external-name",
         "--workers",
         "--shutdown-grace-period",
         "INGRESS_MANIFESTS",

@@ -5,10 +5,14 @@
 mod common;
 
 use common::findings;
-use ingress_kube::Config;
 use ingress_kube::manifests::parse_manifests;
+use ingress_kube::{Config, Upstream};
 
 fn found(service: &str) -> Vec<String> {
+    found_by(service, &Config::default())
+}
+
+fn found_by(service: &str, config: &Config) -> Vec<String> {
     let backend = "{service: {name: web, port: {number: 80}}}";
     let text = format!(
         "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{name: web}}\n\
@@ -16,7 +20,7 @@ fn found(service: &str) -> Vec<String> {
          {{path: /b, pathType: Prefix, backend: {backend}}}]}}}}]}}\n\
          ---\napiVersion: v1\nkind: Service\nmetadata: {{name: web}}\nspec: {{clusterIP: 10.0.0.1, {service}}}\n"
     );
-    findings(&common::table(&text, &Config::default()))
+    findings(&common::table(&text, config))
 }
 
 #[test]
@@ -33,6 +37,11 @@ fn fields_of_services() {
             "ports: [{port: 80}], trafficDistribution: PreferClose".into(),
             "trafficDistribution: the field has no effect: PreferClose ",
         ),
+        (
+            "ports: [{port: 80}], internalTrafficPolicy: Local".into(),
+            "internalTrafficPolicy: the field has no effect: Local ",
+        ),
+        ("ports: [{port: 80}], internalTrafficPolicy: Cluster".into(), ""),
         (format!("{ports}http}}]"), ""),
         (format!("{ports}example.com/own}}]"), ""),
         (format!("{ports}kubernetes.io/ws}}]"), ""),
@@ -50,6 +59,15 @@ fn fields_of_services() {
             }
         }
     }
+}
+
+#[test]
+fn kube_proxy_acts_on_what_is_about_the_choice() {
+    let service =
+        "ports: [{port: 80, appProtocol: grpc}], sessionAffinity: ClientIP, internalTrafficPolicy: Local";
+    let found = found_by(service, &Config::default().upstream(Upstream::ClusterIp));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("appProtocol: grpc asks for HTTP/2"), "{found:?}");
 }
 
 #[test]

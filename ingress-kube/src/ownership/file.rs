@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use ingress_core::HostError;
 use serde::Deserialize;
+use serde_saphyr::Spanned;
 
 use super::{HostOwnership, HostPattern};
 
@@ -17,31 +17,15 @@ pub enum HostOwnershipError {
     /// Not YAML, or not of the expected form; says where and why.
     #[error("{0}")]
     Syntax(Box<str>),
-    /// A host is no pattern.
-    #[error("owners[{index}].host: {reason}: {host:?}")]
-    Host {
-        /// The entry, counted from 0.
-        index: usize,
-        /// What stands there.
-        host: Box<str>,
-        /// What is wrong with it.
-        reason: HostError,
-    },
-    /// Two entries are about the same hosts.
-    #[error("owners[{index}].host: {host} has an entry already; write all its namespaces into one")]
-    Repeated {
-        /// The second of the entries, counted from 0.
-        index: usize,
-        /// Their pattern.
-        host: HostPattern,
-    },
-    /// A text that no namespace can be called.
-    #[error("owners[{index}].namespaces: {name:?} is no namespace; write a name, or \"*\" for all")]
-    Namespace {
-        /// The entry, counted from 0.
-        index: usize,
-        /// What stands there.
-        name: Box<str>,
+    /// An entry makes no sense.
+    #[error("line {line}: {field}: {reason}")]
+    Entry {
+        /// The line of the field, counted from 1.
+        line: u64,
+        /// The field, such as `owners[0].host`.
+        field: Box<str>,
+        /// What is wrong with it, and what to write instead.
+        reason: Box<str>,
     },
 }
 
@@ -54,8 +38,8 @@ struct File {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    host: String,
-    namespaces: Vec<String>,
+    host: Spanned<String>,
+    namespaces: Vec<Spanned<String>>,
 }
 
 impl HostOwnership {
@@ -81,18 +65,22 @@ impl HostOwnership {
             .map_err(|error| HostOwnershipError::Syntax(error.without_snippet().to_string().into()))?;
         let mut policy = Self::default();
         for (index, Entry { host, namespaces }) in file.owners.into_iter().enumerate() {
-            let pattern: HostPattern = host.parse().map_err(|reason| HostOwnershipError::Host {
-                index,
-                host: host.into(),
-                reason,
-            })?;
+            let fault = |at: &Spanned<String>, field: &str, reason: String| {
+                let field = format!("owners[{index}].{field}").into();
+                HostOwnershipError::Entry { line: at.referenced.line(), field, reason: reason.into() }
+            };
+            let text = &*host.value;
+            let pattern: HostPattern =
+                text.parse().map_err(|error| fault(&host, "host", format!("{error}: {text:?}")))?;
             if policy.owners.contains_key(&pattern) {
-                return Err(HostOwnershipError::Repeated { index, host: pattern });
+                let reason = format!("{pattern} has an entry already; write all its namespaces into one");
+                return Err(fault(&host, "host", reason));
             }
-            if let Some(name) = namespaces.iter().find(|name| !is_namespace(name)) {
-                return Err(HostOwnershipError::Namespace { index, name: name.as_str().into() });
+            if let Some(name) = namespaces.iter().find(|name| !is_namespace(&name.value)) {
+                let reason = format!("{:?} is no namespace; write a name, or \"*\" for all", name.value);
+                return Err(fault(name, "namespaces", reason));
             }
-            policy = policy.owner(pattern, namespaces);
+            policy = policy.owner(pattern, namespaces.into_iter().map(|name| name.value));
         }
         Ok(policy)
     }
@@ -129,14 +117,14 @@ mod tests {
             ("owners: {}", "line 1"),
             ("owners:\n- host: a.example\n  namespace: [a]", "namespace"),
             ("owners:\n- host: a.example", "namespaces"),
-            ("owners:\n- {host: a b, namespaces: [a]}", "owners[0].host: "),
+            ("owners:\n- {host: a b, namespaces: [a]}", "line 2: owners[0].host: "),
             (
                 "owners:\n- {host: a.example, namespaces: [a]}\n- {host: A.example, namespaces: [b]}",
-                "owners[1].host: a.example has",
+                "line 3: owners[1].host: a.example has",
             ),
             (
                 "owners:\n- {host: a.example, namespaces: [Team]}",
-                "owners[0].namespaces: \"Team\" is no namespace",
+                "line 2: owners[0].namespaces: \"Team\" is no namespace",
             ),
             ("owners: [", "line 1"),
         ];

@@ -100,7 +100,7 @@ impl<'a> Services<'a> {
                 return Resolved { reference, problem: Some(problem) };
             }
         };
-        ignored::report(stored, found, out);
+        ignored::report(stored, found, self.config.upstream, out);
         let endpoints = self.endpoints(stored, found, out);
         out.builder.endpoints(reference.clone(), endpoints);
         Resolved { reference, problem: None }
