@@ -1,10 +1,4 @@
-//! The path engine: the only file that knows how paths of one host are searched.
-//!
-//! A host with a handful of rules is a list in order of precedence; nothing beats comparing a few short
-//! texts. A host with more has a hash probe for exact paths and a trie of segments for prefixes, laid out
-//! flat: one table maps a node and a segment to the next node, so a lookup makes one probe for each segment
-//! that rules have in common with the path and stops at the first miss. Nothing ever hashes a whole prefix,
-//! which would make a path of many short segments quadratic.
+//! A host with many rules: a hash probe for exact paths, and a trie of segments for prefixes.
 
 use std::hash::{BuildHasher, Hasher};
 use std::ops::{ControlFlow, Range};
@@ -12,42 +6,13 @@ use std::ops::{ControlFlow, Range};
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashTable};
 
-use super::route::RouteId;
-use super::visit::Visitor;
 use crate::PathMatch;
-
-/// Up to this many rules a host is a list. `cargo bench -p benches --bench lookup` has both shapes.
-const MAX_LISTED: usize = 16;
-
-/// The paths of one host.
-#[derive(Debug, Default)]
-pub(super) enum PathIndex {
-    #[default]
-    Empty,
-    List(List),
-    Trie(Box<Trie>),
-}
-
-/// The rules of a host with few of them: two blocks of memory, however many rules there are.
-#[derive(Debug)]
-pub(super) struct List {
-    rules: Box<[Listed]>,
-    /// All texts one after another.
-    texts: Box<[u8]>,
-    /// How many of the rules are exact, and where the text of the last of them ends: prefixes follow.
-    exact: (u32, u32),
-}
-
-#[derive(Debug)]
-struct Listed {
-    /// Where its text ends in the list's texts; it begins where the one before it ends.
-    end: u32,
-    route: RouteId,
-}
+use crate::table::route::RouteId;
+use crate::table::visit::Visitor;
 
 /// Exact paths and a segment trie.
 #[derive(Debug)]
-pub(super) struct Trie {
+pub(in crate::table) struct Trie {
     exact: HashMap<Box<str>, RouteId, RandomState>,
     hasher: RandomState,
     edges: HashTable<Edge>,
@@ -86,100 +51,10 @@ struct Growth<'r> {
     nodes: u32,
 }
 
-// ===== impl PathIndex =====
-
-impl PathIndex {
-    /// `rules` come in order of precedence; of several that take the same paths the first one counts.
-    pub(super) fn build(rules: &[(&PathMatch, RouteId)]) -> Self {
-        match rules.len() {
-            0 => Self::Empty,
-            1..=MAX_LISTED => Self::List(List::build(rules)),
-            _ => Self::Trie(Box::new(Trie::build(rules))),
-        }
-    }
-
-    /// The exact path.
-    #[inline]
-    pub(super) fn exact(&self, path: &str) -> Option<RouteId> {
-        match self {
-            Self::Empty => None,
-            Self::List(list) => list.exact(path.as_bytes()),
-            Self::Trie(trie) => trie.exact.get(path).copied(),
-        }
-    }
-
-    /// All prefixes that take the path, the strongest first, until the visitor breaks.
-    #[inline]
-    pub(super) fn prefixes(&self, path: &str, visitor: &mut impl Visitor) -> ControlFlow<RouteId> {
-        match self {
-            Self::Empty => ControlFlow::Continue(()),
-            Self::List(list) => list.prefixes(path.as_bytes(), visitor),
-            Self::Trie(trie) => trie.prefixes(path, visitor),
-        }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        matches!(self, Self::Empty)
-    }
-}
-
-// ===== impl List =====
-
-impl List {
-    fn build(rules: &[(&PathMatch, RouteId)]) -> Self {
-        let (mut listed, mut texts) = (Vec::with_capacity(rules.len()), Vec::new());
-        let mut exact = (0, 0);
-        for &(path, route) in rules {
-            let text = match path {
-                PathMatch::Exact(text) => text.as_str(),
-                PathMatch::Prefix(text) => text.without_slash(),
-                _ => continue,
-            };
-            texts.extend_from_slice(text.as_bytes());
-            listed.push(Listed { end: texts.len() as u32, route });
-            if matches!(path, PathMatch::Exact(_)) {
-                exact = (listed.len() as u32, texts.len() as u32);
-            }
-        }
-        Self { rules: listed.into(), texts: texts.into(), exact }
-    }
-
-    #[inline]
-    fn exact(&self, path: &[u8]) -> Option<RouteId> {
-        let mut start = 0;
-        for rule in &self.rules[..self.exact.0 as usize] {
-            let end = rule.end as usize;
-            if path == &self.texts[start..end] {
-                return Some(rule.route);
-            }
-            start = end;
-        }
-        None
-    }
-
-    #[inline]
-    fn prefixes(&self, path: &[u8], visitor: &mut impl Visitor) -> ControlFlow<RouteId> {
-        let (first, mut start) = (self.exact.0 as usize, self.exact.1 as usize);
-        for rule in &self.rules[first..] {
-            let end = rule.end as usize;
-            // The border is looked at first: it rules out most texts without reading them.
-            let border = match path.get(end - start) {
-                None => path.len() == end - start,
-                Some(&byte) => byte == b'/',
-            };
-            if border && path.starts_with(&self.texts[start..end]) {
-                visitor.candidate(rule.route)?;
-            }
-            start = end;
-        }
-        ControlFlow::Continue(())
-    }
-}
-
 // ===== impl Trie =====
 
 impl Trie {
-    fn build(rules: &[(&PathMatch, RouteId)]) -> Self {
+    pub(super) fn build(rules: &[(&PathMatch, RouteId)]) -> Self {
         let mut growth = Growth::default();
         for &(path, route) in rules {
             match path {
@@ -196,6 +71,11 @@ impl Trie {
     }
 
     #[inline]
+    pub(super) fn exact(&self, path: &str) -> Option<RouteId> {
+        self.exact.get(path).copied()
+    }
+
+    #[inline]
     fn hash(hasher: &RandomState, parent: u32, segment: &[u8]) -> u64 {
         let mut hasher = hasher.build_hasher();
         hasher.write_u32(parent);
@@ -203,7 +83,7 @@ impl Trie {
         hasher.finish()
     }
 
-    fn prefixes(&self, path: &str, visitor: &mut impl Visitor) -> ControlFlow<RouteId> {
+    pub(super) fn prefixes(&self, path: &str, visitor: &mut impl Visitor) -> ControlFlow<RouteId> {
         let mut next = self.longest(path);
         while let Some(prefix) = next {
             visitor.candidate(prefix)?;
@@ -336,47 +216,6 @@ fn segments(path: &str) -> impl Iterator<Item = &[u8]> {
 mod tests {
     use super::*;
 
-    fn route(number: u32) -> RouteId {
-        RouteId { route: number, backend: 0 }
-    }
-
-    fn both(rules: &[PathMatch]) -> [PathIndex; 2] {
-        let rules: Vec<_> = rules.iter().enumerate().map(|(i, path)| (path, route(i as u32))).collect();
-        [PathIndex::build(&rules), PathIndex::Trie(Box::new(Trie::build(&rules)))]
-    }
-
-    /// Notes prefixes.
-    #[derive(Default)]
-    struct All(Vec<u32>);
-
-    impl Visitor for All {
-        fn candidate(&mut self, first: RouteId) -> ControlFlow<RouteId> {
-            self.0.push(first.route);
-            ControlFlow::Continue(())
-        }
-    }
-
-    fn prefixes(index: &PathIndex, path: &str) -> Vec<u32> {
-        let mut all = All::default();
-        let _ = index.prefixes(path, &mut all);
-        all.0
-    }
-
-    fn first(index: &PathIndex, path: &str) -> Option<RouteId> {
-        index.exact(path).or_else(|| prefixes(index, path).first().map(|&number| route(number)))
-    }
-
-    #[test]
-    fn weaker_prefixes_follow() {
-        let prefix = |p| PathMatch::prefix(p).unwrap();
-        let rules = [prefix("/a/b/c"), prefix("/a/x"), prefix("/a/"), prefix("/a"), prefix("/")];
-        for index in both(&rules) {
-            assert_eq!(prefixes(&index, "/a/b/c/d"), [0, 2, 3, 4]);
-            assert_eq!(prefixes(&index, "/a/x"), [1, 2, 3, 4]);
-            assert_eq!(prefixes(&index, "/b"), [4]);
-        }
-    }
-
     #[test]
     fn segments_of_paths() {
         let list =
@@ -386,33 +225,5 @@ mod tests {
         assert_eq!(list("/a"), ["a"]);
         assert_eq!(list("/a/"), ["a", ""]);
         assert_eq!(list("/a//b"), ["a", "", "b"]);
-    }
-
-    #[test]
-    fn list_and_trie_agree_on_borders() {
-        let prefix = |p| PathMatch::prefix(p).unwrap();
-        let rules = [
-            PathMatch::exact("/foo").unwrap(),
-            PathMatch::exact("/").unwrap(),
-            prefix("/foo/bar/"),
-            prefix("/foo/"),
-            prefix("/foo"),
-        ];
-        for index in both(&rules) {
-            for (path, want) in [
-                ("/foo", Some(0)),
-                ("/", Some(1)),
-                ("/foo/bar", Some(2)),
-                ("/foo/bar/x", Some(2)),
-                ("/foo/barx", Some(3)),
-                ("/foo/", Some(3)),
-                ("/foo//", Some(3)),
-                ("/fo", None),
-                ("/food", None),
-                ("//foo", None),
-            ] {
-                assert_eq!(first(&index, path), want.map(route), "{path:?} in {index:?}");
-            }
-        }
     }
 }
