@@ -1,6 +1,8 @@
 //! What the tests of translation share.
 #![allow(dead_code, reason = "no test file uses all of it")]
 
+pub(crate) mod annotated;
+
 use std::sync::Arc;
 
 use ingress_core::{Backend, Diagnostic, RouteTable};
