@@ -50,7 +50,7 @@ pub struct ResourceRef {
 }
 
 /// A backend of a table: what is asked for, and who answers now.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Backend {
     reference: BackendRef,
     index: u32,
@@ -155,6 +155,13 @@ impl fmt::Display for ResourceRef {
 
 // ===== impl Backend =====
 
+/// The number does not count.
+impl PartialEq for Backend {
+    fn eq(&self, other: &Self) -> bool {
+        self.reference == other.reference && self.endpoints == other.endpoints
+    }
+}
+
 impl Backend {
     pub(crate) fn new(reference: BackendRef, index: u32, endpoints: EndpointSet) -> Self {
         Self { reference, index, endpoints }
@@ -165,8 +172,8 @@ impl Backend {
         &self.reference
     }
 
-    /// The backend's place in its table, from 0: a key for state kept beside the table. It may differ in
-    /// the next generation.
+    /// The backend's number in its table: a key for state kept beside the table. A [`TableEditor`](crate::TableEditor)
+    /// keeps it from table to table for as long as routes point at the backend; afterwards another one may have it.
     pub fn index(&self) -> u32 {
         self.index
     }

@@ -73,6 +73,11 @@ impl HostName {
         &self.0
     }
 
+    /// A name that was read before.
+    pub(crate) fn known(name: &str) -> Self {
+        Self(name.into())
+    }
+
     fn parse(text: &str) -> Result<Self, HostError> {
         if text.contains(':') {
             return Err(if text.parse::<std::net::Ipv6Addr>().is_ok() || text.starts_with('[') {

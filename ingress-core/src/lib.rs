@@ -37,7 +37,7 @@ pub use table::explain::{
 };
 pub use table::{
     AmbiguousPath, AmbiguousPaths, HostFallthrough, Route, RouteMatch, RouteTable, RouteTableBuilder,
-    UnservedRule,
+    TableEditor, UnservedRule,
 };
 
 /// Every public type may be sent to and shared between threads, and says what it is.
@@ -45,7 +45,7 @@ pub use table::{
 fn assert_auto_traits() {
     fn assert<T: std::fmt::Debug + Send + Sync>() {}
     assert::<(Algorithm, Backend, BackendRef, Code, Diagnostic, Endpoint, EndpointSet, HostMatch)>();
-    assert::<(ObjectRef, PathMatch, RequestHost, RequestPath<'_>, Route, RouteMatch<'_>, RouteTable)>();
-    assert::<(RouteTableBuilder, Rule, Source, TableReader, TableWriter)>();
+    assert::<(ObjectRef, PathMatch, RequestHost, RequestPath<'_>, Route<'_>, RouteMatch<'_>)>();
+    assert::<(RouteTable, RouteTableBuilder, Rule, Source, TableEditor, TableReader, TableWriter)>();
     assert::<(Backends, Conditions, Pattern, PathTemplate, RequestHead<'_>, UnservedRule, ValueMatch)>();
 }

@@ -1,9 +1,7 @@
 //! Several backends behind one rule, each with its share of the requests.
 
-use std::sync::Arc;
-
+use crate::BackendRef;
 use crate::balance::SmoothOrder;
-use crate::{Backend, BackendRef};
 
 /// What serves the requests of a rule.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,12 +17,14 @@ pub enum Backends {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SplitRef(Box<[(BackendRef, u32)]>);
 
-/// The backends of a table that share a route's requests.
+/// Backends of a table that share a route's requests.
 #[derive(Debug)]
 pub(crate) struct Split {
     /// Its number among all backends and splits of the table.
     pub(crate) index: u32,
-    pub(crate) shares: Box<[(Arc<Backend>, u32)]>,
+    pub(crate) reference: SplitRef,
+    /// The numbers of the backends, and their weights.
+    pub(crate) shares: Box<[(u32, u32)]>,
     order: SmoothOrder,
 }
 
@@ -75,19 +75,14 @@ impl SplitRef {
 // ===== impl Split =====
 
 impl Split {
-    pub(crate) fn new(index: u32, shares: Box<[(Arc<Backend>, u32)]>) -> Self {
+    pub(crate) fn new(index: u32, reference: SplitRef, shares: Box<[(u32, u32)]>) -> Self {
         let order = SmoothOrder::new(shares.iter().map(|(_, weight)| u64::from(*weight)));
-        Self { index, shares, order }
+        Self { index, reference, shares, order }
     }
 
+    /// The number of a backend.
     #[inline]
-    pub(crate) fn pick(&self, ticket: u64) -> Option<&Arc<Backend>> {
-        self.shares.get(self.order.at(ticket)?).map(|(backend, _)| backend)
-    }
-}
-
-impl PartialEq for Split {
-    fn eq(&self, other: &Self) -> bool {
-        self.index == other.index && self.shares == other.shares
+    pub(crate) fn pick(&self, ticket: u64) -> Option<u32> {
+        self.shares.get(self.order.at(ticket)?).map(|(backend, _)| *backend)
     }
 }

@@ -79,7 +79,7 @@ fn answer(table: &RouteTable, host: &str, path: &str) -> Answer {
     let endpoints = backend.endpoints().as_slice().iter().map(|endpoint| endpoint.address().to_string());
     Answer::Route(Taken {
         source,
-        is_default: *found.route.path() == PathMatch::Default,
+        is_default: found.route.path() == PathMatch::Default,
         backend: backend.reference().clone(),
         endpoints: endpoints.collect(),
     })
@@ -184,7 +184,7 @@ fn strength(rule: &str, host: &str) -> Option<u8> {
 /// The strongest host in the table for a request's; 3 where there is none.
 fn owner(table: &RouteTable, host: &str) -> u8 {
     let text = |host: &HostMatch| if *host == HostMatch::Any { String::new() } else { host.to_string() };
-    table.routes().filter_map(|found| strength(&text(found.route.host()), host)).min().unwrap_or(3)
+    table.routes().filter_map(|found| strength(&text(&found.route.host()), host)).min().unwrap_or(3)
 }
 
 fn is_of(source: Option<&Source>, object: &Object) -> bool {

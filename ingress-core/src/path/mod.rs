@@ -1,5 +1,6 @@
 //! Paths: what a rule asks for, and what a request says.
 
+mod borders;
 mod normalize;
 mod reading;
 mod template;
@@ -8,6 +9,7 @@ use std::borrow::Cow;
 use std::cmp::{Ordering, Reverse};
 use std::fmt;
 
+pub(crate) use borders::{Borders, MarkedPath};
 pub use normalize::{PathError, RequestPath};
 pub use template::PathTemplate;
 
@@ -20,8 +22,8 @@ pub struct PathText(Box<str>);
 /// The path of a rule: `spec.rules[].http.paths[].path` and `pathType` of an Ingress.
 ///
 /// `Ord` is precedence, the strongest first: Exact before all others (ruling R1), then templates, then
-/// regular expressions, the longer text first, then prefixes, a longer one before a shorter one and `/foo/`
-/// before `/foo` (ruling R2), and the default backend last.
+/// regular expressions, the longer text first, then prefixes, a longer one before a shorter one, where a slash at the
+/// end does not count, and `/foo/` before `/foo` (ruling R2), and the default backend last.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PathMatch {
@@ -47,6 +49,11 @@ impl PathText {
             return Err(PathError::NotAbsolute);
         }
         Ok(Self(RequestPath::parse(text)?.as_str().into()))
+    }
+
+    /// A text that was read before.
+    fn known(text: impl Into<Box<str>>) -> Self {
+        Self(text.into())
     }
 
     /// The path as it is compared.
@@ -111,6 +118,16 @@ impl PathMatch {
     /// See [`PatternError`].
     pub fn regex(pattern: &str) -> Result<Self, PatternError> {
         Pattern::new(pattern).map(Self::Regex)
+    }
+
+    /// An Exact path whose text was read before.
+    pub(crate) fn known_exact(text: &str) -> Self {
+        Self::Exact(PathText::known(text))
+    }
+
+    /// A Prefix whose text was read before, given without the slash at its end and whether it has one.
+    pub(crate) fn known_prefix(text: &str, slash: bool) -> Self {
+        Self::Prefix(PathText::known(if slash { format!("{text}/") } else { text.to_owned() }))
     }
 
     /// The path's text; nothing for [`PathMatch::Default`].
@@ -196,11 +213,12 @@ impl PathMatch {
             Self::Exact(path) => (0, path.as_str()),
             Self::Template(_) => (1, ""),
             Self::Regex(pattern) => (2, pattern.as_str()),
-            Self::Prefix(path) => (3, path.as_str()),
+            Self::Prefix(path) => (3, path.without_slash()),
             Self::Default => (4, ""),
         };
+        let open = matches!(self, Self::Prefix(path) if !path.as_str().ends_with('/'));
         let template = if let Self::Template(template) = self { Some(template.precedence()) } else { None };
-        (rank, Reverse(text.len()), text, template)
+        (rank, Reverse(text.len()), text, open, template)
     }
 }
 

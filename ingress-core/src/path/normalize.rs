@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::borders::{Borders, MarkedPath};
 use super::reading::{Spellings, readings};
 
 /// The path of one request, normalised; the query is no part of it.
@@ -12,6 +13,7 @@ use super::reading::{Spellings, readings};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestPath<'a> {
     normal: Cow<'a, str>,
+    borders: Borders,
     ambiguous: Spellings,
     /// Of an ambiguous path: the text before dot segments went, if that made a difference.
     dotted: Option<Box<str>>,
@@ -71,11 +73,16 @@ impl<'a> RequestPath<'a> {
         let normal = remove_dot_segments(&decoded)?;
         let dotted = (!ambiguous.is_none() && decoded != normal).then(|| decoded.into());
         let normal = if normal == path { Cow::Borrowed(path) } else { Cow::Owned(normal) };
-        Ok(Self { normal, ambiguous, dotted })
+        Ok(Self { borders: Borders::of(&normal), normal, ambiguous, dotted })
     }
 
     fn borrowed(path: &'a str, ambiguous: Spellings) -> Self {
-        Self { normal: Cow::Borrowed(path), ambiguous, dotted: None }
+        Self { normal: Cow::Borrowed(path), borders: Borders::of(path), ambiguous, dotted: None }
+    }
+
+    #[inline]
+    pub(crate) fn marked(&self) -> MarkedPath<'_> {
+        MarkedPath { text: &self.normal, borders: self.borders }
     }
 
     /// The normalised path: what is matched, and what is forwarded.

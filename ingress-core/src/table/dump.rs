@@ -23,7 +23,7 @@ pub struct TableDump<'t> {
 struct RouteDump<'t> {
     host: String,
     path_type: &'static str,
-    path: &'t str,
+    path: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     conditions: String,
     backends: Vec<ShareDump>,
@@ -68,7 +68,7 @@ impl RouteTable {
         let routes = self.routes().map(|found| RouteDump {
             host: found.route.host().to_string(),
             path_type: found.route.path().kind(),
-            path: found.route.path().as_str(),
+            path: found.route.path().as_str().to_owned(),
             conditions: found.route.conditions().to_string(),
             backends: found.backends().map(share).collect(),
             source: found.route.source(),
@@ -87,7 +87,7 @@ impl RouteTable {
             ambiguous_paths: self.options.ambiguous,
             routes: routes.collect(),
             backends: backends.collect(),
-            reserved: self.reserved.iter().map(ToString::to_string).collect(),
+            reserved: self.reserved_hosts().iter().map(ToString::to_string).collect(),
             diagnostics: &self.diagnostics,
         }
     }

@@ -1,123 +1,153 @@
-//! From a host to its paths: exact, then wildcard, then any (ruling R3).
+//! From a host to its routes: exact, then wildcard, then any (ruling R3).
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use hashbrown::{HashMap, HashSet};
 
+use super::directory::Directory;
 use super::explain::HostVerdict;
-use super::paths::PathIndex;
-use super::patterns::Patterns;
-use super::route::RouteId;
+use super::host::HostRoutes;
+use super::route::Route;
 use super::visit::{Level, Visitor};
+use crate::path::MarkedPath;
 use crate::{HostMatch, RequestHost};
 
-/// All hosts of a table. The hash is seeded anew for each table, since names are other people's text.
-#[derive(Debug, Default)]
+/// All hosts of a table. Clones share what was not changed since.
+#[derive(Clone, Debug, Default)]
 pub(super) struct HostIndex {
-    exact: HashMap<Box<[u8]>, HostRoutes, RandomState>,
-    /// By what follows `*.`.
-    wildcard: HashMap<Box<[u8]>, HostRoutes, RandomState>,
-    any: HostRoutes,
-    reserved: Reserved,
+    /// Exact hosts and wildcards.
+    named: Directory,
+    any: Option<HostRoutes>,
+    reserved: Arc<Reserved>,
+    /// For the paths of all hosts.
+    path_hasher: RandomState,
 }
 
 /// The hosts that host-less rules do not take.
 #[derive(Debug, Default)]
-struct Reserved {
+pub(super) struct Reserved {
+    /// All of them, in order.
+    pub(super) hosts: Box<[HostMatch]>,
     names: HashSet<Box<[u8]>, RandomState>,
     /// What follows `*.`: all names below are reserved.
     suffixes: HashSet<Box<[u8]>, RandomState>,
-    /// What serves these hosts instead.
-    default: Option<RouteId>,
-}
-
-/// What one host has.
-#[derive(Debug, Default)]
-pub(super) struct HostRoutes {
-    pub(super) paths: PathIndex,
-    pub(super) patterns: Option<Box<Patterns>>,
-    pub(super) default: Option<RouteId>,
+    /// What serves these hosts instead: a single route for any host and path.
+    default: Option<HostRoutes>,
 }
 
 impl HostIndex {
-    pub(super) fn insert(&mut self, host: &HostMatch, routes: HostRoutes) {
-        match host {
-            HostMatch::Exact(name) => {
-                self.exact.insert(name.as_str().as_bytes().into(), routes);
-            }
-            HostMatch::Wildcard(suffix) => {
-                self.wildcard.insert(suffix.as_str().as_bytes().into(), routes);
-            }
-            HostMatch::Any => self.any = routes,
+    pub(super) fn path_hasher(&self) -> &RandomState {
+        &self.path_hasher
+    }
+
+    pub(super) fn named_count(&self) -> usize {
+        self.named.len()
+    }
+
+    /// Lays all named hosts out anew.
+    pub(super) fn replace_named(&mut self, hosts: Vec<HostRoutes>) {
+        self.named = Directory::new(hosts);
+    }
+
+    pub(super) fn set(&mut self, host: &HostMatch, routes: Option<HostRoutes>) {
+        match Level::of(host) {
+            (Level::Any, _) => self.any = routes,
+            (level, name) => self.named.set(level, name.as_bytes(), routes),
         }
     }
 
-    /// Takes hosts away from wildcards and host-less rules; `default` is what reserved hosts have instead.
-    pub(super) fn reserve(&mut self, hosts: &[HostMatch], default: Option<RouteId>) {
-        self.reserved.default = default;
-        for host in hosts {
-            match host {
-                HostMatch::Exact(name) => {
-                    let name: Box<[u8]> = name.as_str().as_bytes().into();
-                    self.exact.entry(name.clone()).or_default();
-                    self.reserved.names.insert(name);
-                }
-                HostMatch::Wildcard(suffix) => {
-                    self.reserved.suffixes.insert(suffix.as_str().as_bytes().into());
-                }
-                HostMatch::Any => {}
-            }
+    pub(super) fn get(&self, host: &HostMatch) -> Option<&HostRoutes> {
+        match Level::of(host) {
+            (Level::Any, _) => self.any.as_ref(),
+            (level, name) => self.named.get(level, name.as_bytes()),
         }
+    }
+
+    pub(super) fn reserved(&self) -> &Reserved {
+        &self.reserved
+    }
+
+    pub(super) fn reserve(&mut self, reserved: Reserved) {
+        self.reserved = Arc::new(reserved);
+    }
+
+    /// Exact hosts and wildcards, in no order.
+    pub(super) fn named(&self) -> impl Iterator<Item = &HostRoutes> {
+        self.named.iter()
+    }
+
+    /// All hosts by precedence and name, and then what serves reserved hosts instead.
+    pub(super) fn sorted(&self) -> Vec<&HostRoutes> {
+        let mut named: Vec<_> = self.named.iter().collect();
+        named.sort_by(|a, b| (a.level() as u8, a.name()).cmp(&(b.level() as u8, b.name())));
+        named.into_iter().chain(&self.any).chain(&self.reserved.default).collect()
     }
 
     /// A host that matches owns the request: where no path of it fits, its own default backend serves and
     /// then the one of the host-less rules, but other hosts' paths only with `fallthrough`.
     #[inline]
-    pub(super) fn visit(
-        &self,
+    pub(super) fn visit<'t, V: Visitor<'t>>(
+        &'t self,
         host: &RequestHost,
-        path: &str,
+        path: MarkedPath<'_>,
         fallthrough: bool,
-        visitor: &mut impl Visitor,
-    ) -> ControlFlow<RouteId> {
-        let exact = self.exact.get(host.as_bytes());
-        visitor.host(Level::Exact, HostRoutes::verdict(exact));
+        visitor: &mut V,
+    ) -> ControlFlow<Route<'t>> {
+        let exact = self.named.get(Level::Exact, host.as_bytes());
+        visitor.host(Level::Exact, HostRoutes::verdict(exact), exact);
         if let Some(routes) = exact {
-            routes.visit(path, visitor)?;
+            routes.visit(path, &self.path_hasher, visitor)?;
         }
         if exact.is_none() || (fallthrough && !self.reserved.names.contains(host.as_bytes())) {
-            let wildcard = host.parent().and_then(|parent| self.wildcard.get(parent));
-            visitor.host(Level::Wildcard, HostRoutes::verdict(wildcard));
+            let wildcard = host.parent().and_then(|parent| self.named.get(Level::Wildcard, parent));
+            visitor.host(Level::Wildcard, HostRoutes::verdict(wildcard), wildcard);
             if let Some(routes) = wildcard {
-                routes.visit(path, visitor)?;
+                routes.visit(path, &self.path_hasher, visitor)?;
             }
             let owned = exact.is_some() || wildcard.is_some();
             if (!owned || fallthrough) && !self.reserved.takes(host) {
-                let any = Some(&self.any).filter(|any| !any.is_empty());
-                visitor.host(Level::Any, HostRoutes::verdict(any));
-                return self.any.visit(path, visitor);
+                visitor.host(Level::Any, HostRoutes::verdict(self.any.as_ref()), self.any.as_ref());
+                return match &self.any {
+                    Some(any) => any.visit(path, &self.path_hasher, visitor),
+                    None => ControlFlow::Continue(()),
+                };
             }
         }
-        if self.reserved.takes(host) {
-            return visit_default(self.reserved.default, visitor);
-        }
-        visitor.host(Level::Any, HostVerdict::OnlyDefault);
-        visit_default(self.any.default, visitor)
-    }
-
-    /// What reserved hosts have in place of the default of the host-less rules.
-    pub(super) fn reserved_default(&self) -> Option<RouteId> {
-        self.reserved.default
-    }
-
-    pub(super) fn len(&self) -> usize {
-        let routed = self.exact.values().filter(|routes| !routes.is_empty()).count();
-        routed + self.wildcard.len() + usize::from(!self.any.is_empty())
+        let default = if self.reserved.takes(host) {
+            &self.reserved.default
+        } else {
+            visitor.host(Level::Any, HostVerdict::OnlyDefault, None);
+            &self.any
+        };
+        default.as_ref().map_or(ControlFlow::Continue(()), |default| default.visit_default(visitor))
     }
 }
 
 impl Reserved {
+    pub(super) fn new(hosts: Vec<HostMatch>, default: Option<HostRoutes>) -> Self {
+        let mut reserved = Self { default, ..<Self as Default>::default() };
+        for host in &hosts {
+            match Level::of(host) {
+                (Level::Exact, name) => reserved.names.insert(name.as_bytes().into()),
+                (Level::Wildcard, suffix) => reserved.suffixes.insert(suffix.as_bytes().into()),
+                (Level::Any, _) => false,
+            };
+        }
+        Self { hosts: hosts.into(), ..reserved }
+    }
+
+    /// What serves these hosts where no rule for them does.
+    pub(super) fn default(&self) -> Option<&HostRoutes> {
+        self.default.as_ref()
+    }
+
+    /// Whether the host itself is reserved, apart from those above it.
+    pub(super) fn names(&self, host: &HostMatch) -> bool {
+        matches!(host, HostMatch::Exact(name) if self.names.contains(name.as_str().as_bytes()))
+    }
+
     #[inline]
     fn takes(&self, host: &RequestHost) -> bool {
         !(self.names.is_empty() && self.suffixes.is_empty()) && self.holds(host)
@@ -133,37 +163,4 @@ impl Reserved {
         }
         self.names.contains(host.as_bytes())
     }
-}
-
-impl HostRoutes {
-    /// Exact paths, then templates and expressions, then prefixes, then the default backend.
-    #[inline]
-    fn visit(&self, path: &str, visitor: &mut impl Visitor) -> ControlFlow<RouteId> {
-        if let Some(exact) = self.paths.exact(path) {
-            visitor.candidate(exact)?;
-        }
-        if let Some(patterns) = &self.patterns {
-            patterns.visit(path, visitor)?;
-        }
-        self.paths.prefixes(path, visitor)?;
-        visit_default(self.default, visitor)
-    }
-
-    #[inline]
-    fn verdict(routes: Option<&Self>) -> HostVerdict {
-        match routes {
-            None => HostVerdict::Absent,
-            Some(routes) if routes.is_empty() => HostVerdict::Reserved,
-            Some(_) => HostVerdict::Asked,
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.default.is_none() && self.patterns.is_none() && self.paths.is_empty()
-    }
-}
-
-#[inline]
-fn visit_default(default: Option<RouteId>, visitor: &mut impl Visitor) -> ControlFlow<RouteId> {
-    default.map_or(ControlFlow::Continue(()), |default| visitor.candidate(default))
 }

@@ -1,15 +1,18 @@
 //! The compiled table: rules in, decisions out.
 
+mod backends;
 mod builder;
 mod conflicts;
 pub(crate) mod diff;
+mod directory;
 #[cfg(feature = "serde")]
 mod dump;
+mod editor;
 pub(crate) mod explain;
+mod host;
 mod hosts;
 mod options;
-mod paths;
-mod patterns;
+mod radix;
 mod route;
 mod unserved;
 mod visit;
@@ -20,35 +23,33 @@ use std::sync::Arc;
 pub use builder::RouteTableBuilder;
 #[cfg(feature = "serde")]
 pub use dump::TableDump;
+pub use editor::TableEditor;
 pub use options::{AmbiguousPaths, HostFallthrough};
 pub use route::{Route, RouteMatch};
 pub use unserved::UnservedRule;
 
-use crate::split::Split;
+use crate::path::MarkedPath;
 use crate::{Backend, Diagnostic, HostMatch, RequestHead};
+use backends::BackendTable;
 use hosts::HostIndex;
 use options::Options;
-use route::RouteId;
 use visit::{Find, Visitor};
 
 /// One immutable generation of routes, backends and endpoints.
 ///
 /// Looking up takes no lock, and allocates only for conditions on queries and for ambiguous paths. Two
 /// tables are equal when they answer every request alike and report the same findings, whatever the order
-/// in which their rules were added; the generation does not count.
+/// in which their rules were added; the generation does not count. Tables that a [`TableEditor`] makes one after
+/// another share what did not change.
 #[derive(Debug, Default)]
 pub struct RouteTable {
     generation: u64,
-    routes: Box<[Route]>,
-    backends: Box<[Arc<Backend>]>,
-    /// Their numbers follow those of the backends.
-    splits: Box<[Split]>,
     hosts: HostIndex,
-    /// Some route has conditions.
-    conditional: bool,
+    backends: BackendTable,
+    routes: usize,
+    served_hosts: usize,
     options: Options,
-    reserved: Box<[HostMatch]>,
-    unserved: Box<[UnservedRule]>,
+    unserved: Arc<[UnservedRule]>,
     diagnostics: Arc<[Diagnostic]>,
 }
 
@@ -74,39 +75,51 @@ impl RouteTable {
     /// than one request may cost; see [`AmbiguousPaths`].
     #[inline]
     pub fn lookup(&self, head: &RequestHead<'_>) -> Result<Option<RouteMatch<'_>>, AmbiguousPath> {
-        let path = head.path();
-        let found = self.find(head, path.as_str());
-        if path.is_ambiguous() && !self.takes_ambiguous(head, found) {
+        let found = self.find(head, head.path().marked());
+        if head.path().is_ambiguous() && !self.takes_ambiguous(head, found) {
             return Err(AmbiguousPath);
         }
-        Ok(found.map(|id| self.route_match(id)))
+        Ok(found.map(|route| self.route_match(route)))
     }
 
     #[inline]
-    fn find(&self, head: &RequestHead<'_>, path: &str) -> Option<RouteId> {
-        let mut find = Find { routes: &self.routes, head, conditional: self.conditional };
-        match self.visit(head, path, &mut find) {
-            ControlFlow::Break(id) => Some(id),
+    fn find(&self, head: &RequestHead<'_>, path: MarkedPath<'_>) -> Option<Route<'_>> {
+        match self.visit(head, path, &mut Find(head)) {
+            ControlFlow::Break(route) => Some(route),
             ControlFlow::Continue(()) => None,
         }
     }
 
     #[inline]
-    fn visit(&self, head: &RequestHead<'_>, path: &str, visitor: &mut impl Visitor) -> ControlFlow<RouteId> {
+    fn visit<'t>(
+        &'t self,
+        head: &RequestHead<'_>,
+        path: MarkedPath<'_>,
+        visitor: &mut impl Visitor<'t>,
+    ) -> ControlFlow<Route<'t>> {
         self.hosts.visit(head.host(), path, self.options.fallthrough == HostFallthrough::Always, visitor)
     }
 
-    fn takes_ambiguous(&self, head: &RequestHead<'_>, found: Option<RouteId>) -> bool {
+    fn takes_ambiguous(&self, head: &RequestHead<'_>, found: Option<Route<'_>>) -> bool {
         match self.options.ambiguous {
-            AmbiguousPaths::Compare => head.path().all_readings(|path| self.find(head, path) == found),
+            AmbiguousPaths::Compare => head.path().all_readings(|path| self.reaches(head, path, found)),
             AmbiguousPaths::Reject => false,
             AmbiguousPaths::Trust => true,
         }
     }
 
+    /// Whether a reading of the path leads to the same route.
+    fn reaches(&self, head: &RequestHead<'_>, path: &str, found: Option<Route<'_>>) -> bool {
+        match (self.find(head, MarkedPath::new(path)), found) {
+            (None, None) => true,
+            (Some(other), Some(found)) => other.is(found),
+            _ => false,
+        }
+    }
+
     #[inline]
-    fn route_match(&self, id: RouteId) -> RouteMatch<'_> {
-        RouteMatch::new(&self.routes[id.route as usize], id.backend, &self.backends, &self.splits)
+    fn route_match<'t>(&'t self, route: Route<'t>) -> RouteMatch<'t> {
+        RouteMatch::new(route, &self.backends)
     }
 
     /// The table's number: 0 until it is published, then one more than the table before it.
@@ -118,19 +131,36 @@ impl RouteTable {
         self.generation = generation;
     }
 
-    /// All routes: by host, and for each host the strongest first.
+    /// All routes: by host, and for each host the strongest first. They are sorted by each call.
     pub fn routes(&self) -> impl ExactSizeIterator<Item = RouteMatch<'_>> {
-        (0..self.routes.len()).map(|number| self.route_match(self.routes[number].id(number as u32)))
+        let hosts = self.hosts.sorted();
+        let routes: Vec<_> = hosts.into_iter().flat_map(|host| host.routes()).collect();
+        routes.into_iter().map(|route| self.route_match(route))
     }
 
-    /// All backends that a route points at, in the order of their references.
+    /// How many routes there are.
+    pub fn route_count(&self) -> usize {
+        self.routes
+    }
+
+    /// All backends that a route points at, in the order of their references. They are sorted by each call.
     pub fn backends(&self) -> impl ExactSizeIterator<Item = &Arc<Backend>> {
-        self.backends.iter()
+        self.backends.sorted().into_iter()
+    }
+
+    /// How many backends the routes point at.
+    pub fn backend_count(&self) -> usize {
+        self.backends.backend_count()
+    }
+
+    /// How many endpoints of these backends may be chosen.
+    pub fn endpoint_count(&self) -> usize {
+        self.backends.endpoint_count()
     }
 
     /// The hosts that only rules for them take ([`RouteTableBuilder::reserve`]), in order.
     pub fn reserved_hosts(&self) -> &[HostMatch] {
-        &self.reserved
+        &self.hosts.reserved().hosts
     }
 
     /// The rules that are not served, in the order of their hosts: those that another rule hides, and those
@@ -141,7 +171,7 @@ impl RouteTable {
 
     /// How many hosts, wildcards and host-less rule sets there are; a reserved host without a rule is none.
     pub fn host_count(&self) -> usize {
-        self.hosts.len()
+        self.served_hosts
     }
 
     /// What was found while the table was compiled and translated.
@@ -152,12 +182,11 @@ impl RouteTable {
 
 impl PartialEq for RouteTable {
     fn eq(&self, other: &Self) -> bool {
-        self.routes == other.routes
-            && self.backends == other.backends
-            && self.splits == other.splits
-            && self.options == other.options
-            && self.reserved == other.reserved
+        self.options == other.options
+            && self.reserved_hosts() == other.reserved_hosts()
             && self.unserved == other.unserved
             && self.diagnostics == other.diagnostics
+            && self.backends().eq(other.backends())
+            && self.routes().eq(other.routes())
     }
 }

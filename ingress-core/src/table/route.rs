@@ -4,109 +4,100 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use super::backends::{BackendTable, Serving};
+use super::host::HostRoutes;
 use crate::condition::Unmet;
-use crate::split::Split;
-use crate::{Backend, Conditions, HostMatch, PathMatch, RequestHead, RequestPath, Rule, Source};
+use crate::{Backend, Conditions, HostMatch, PathMatch, RequestHead, RequestPath, Source};
 
-/// The compiled form of one rule.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Route {
-    host: HostMatch,
-    path: PathMatch,
-    /// Most routes have none.
-    conditions: Option<Box<Conditions>>,
-    /// The number of a backend, or past these of a split.
-    backend: u32,
-    /// No further route of the host takes the same paths.
-    pub(super) last: bool,
-    source: Option<Source>,
-}
-
-/// A route's place in its table, and its backend's or split's, which spares a lookup reading the route itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct RouteId {
-    pub(super) route: u32,
-    pub(super) backend: u32,
+/// The compiled form of one rule: a place in a table.
+#[derive(Clone, Copy, Debug)]
+pub struct Route<'t> {
+    host: &'t HostRoutes,
+    number: u32,
 }
 
 /// The route that takes a request, and its backends.
 #[derive(Clone, Copy, Debug)]
 pub struct RouteMatch<'t> {
     /// The route.
-    pub route: &'t Route,
-    target: Target<'t>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Target<'t> {
-    One(&'t Arc<Backend>),
-    Split(&'t Split),
+    pub route: Route<'t>,
+    backends: &'t BackendTable,
 }
 
 // ===== impl Route =====
 
-impl Route {
-    /// `backend` is the number of what serves it.
-    pub(super) fn new(rule: Rule, backend: u32, last: bool) -> Self {
-        let Rule { host, path, conditions, source, .. } = rule;
-        let conditions = (!conditions.is_empty()).then(|| Box::new(conditions));
-        Self { host, path, conditions, backend, last, source }
+impl<'t> Route<'t> {
+    #[inline]
+    pub(super) fn new(host: &'t HostRoutes, number: u32) -> Self {
+        Self { host, number }
     }
 
-    /// Its place, where it is the `number`th of its table.
-    pub(super) fn id(&self, number: u32) -> RouteId {
-        RouteId { route: number, backend: self.backend }
+    /// Whether both are the same place of the same table.
+    #[inline]
+    pub(super) fn is(self, other: Self) -> bool {
+        std::ptr::eq(self.host, other.host) && self.number == other.number
+    }
+
+    /// Whether some route of its host has conditions.
+    #[inline]
+    pub(super) fn is_conditional(self) -> bool {
+        self.host.is_conditional()
+    }
+
+    /// This route and those that follow it for the same paths.
+    pub(super) fn same_paths(self) -> impl Iterator<Item = Self> {
+        let next = |route: &Self| {
+            let number = route.number + 1;
+            (!route.host.is_last(route.number)).then_some(Self { number, ..*route })
+        };
+        std::iter::successors(Some(self), next)
     }
 
     /// Whether the request meets the conditions.
-    pub(super) fn check(&self, head: &RequestHead<'_>) -> Result<(), Unmet<'_>> {
-        self.conditions.as_ref().map_or(Ok(()), |conditions| conditions.check(head))
+    pub(super) fn check(self, head: &RequestHead<'_>) -> Result<(), Unmet<'t>> {
+        self.conditions().check(head)
     }
 
-    /// Whether both take the same requests of a host.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        self.path.takes_same(&other.path) && self.conditions == other.conditions
+    /// Which hosts it takes. Hosts and paths are kept in one piece of memory, so this text is made by each call.
+    pub fn host(self) -> HostMatch {
+        self.host.host()
     }
 
-    /// The path, and what else it asks for.
-    pub(super) fn what(&self) -> String {
-        match &self.conditions {
-            Some(conditions) => format!("{} ({conditions})", self.path),
-            None => self.path.to_string(),
-        }
-    }
-
-    /// The order of routes of one host by what they take.
-    pub(super) fn region(&self) -> impl Ord + '_ {
-        (self.path.precedence(), self.conditions(), self.path.as_str())
-    }
-
-    /// Which hosts it takes.
-    pub fn host(&self) -> &HostMatch {
-        &self.host
-    }
-
-    /// Which paths of these hosts it takes.
-    pub fn path(&self) -> &PathMatch {
-        &self.path
+    /// Which paths of these hosts it takes; made by each call.
+    pub fn path(self) -> PathMatch {
+        self.host.path(self.number)
     }
 
     /// What a request must meet besides.
-    pub fn conditions(&self) -> &Conditions {
-        const NONE: &Conditions = &Conditions::NONE;
-        self.conditions.as_deref().unwrap_or(NONE)
+    pub fn conditions(self) -> &'t Conditions {
+        self.host.conditions(self.number)
     }
 
     /// The object and field that it stems from.
-    pub fn source(&self) -> Option<&Source> {
-        self.source.as_ref()
+    pub fn source(self) -> Option<&'t Source> {
+        self.host.source(self.number)
     }
 }
 
-impl fmt::Display for Route {
+impl PartialEq for Route<'_> {
+    /// Whether both say the same, in one table or in two; who serves them does not count.
+    fn eq(&self, other: &Self) -> bool {
+        let parts =
+            |route: &Self| (route.host(), route.path(), route.conditions().clone(), route.source().cloned());
+        self.is(*other) || parts(self) == parts(other)
+    }
+}
+
+impl Eq for Route<'_> {}
+
+impl fmt::Display for Route<'_> {
     /// Host, path and conditions: `shop.example Prefix /cart (method GET)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.host, self.what())
+        write!(f, "{} {}", self.host(), self.path())?;
+        match self.conditions() {
+            none if none.is_empty() => Ok(()),
+            conditions => write!(f, " ({conditions})"),
+        }
     }
 }
 
@@ -114,18 +105,13 @@ impl fmt::Display for Route {
 
 impl<'t> RouteMatch<'t> {
     #[inline]
-    pub(super) fn new(
-        route: &'t Route,
-        number: u32,
-        backends: &'t [Arc<Backend>],
-        splits: &'t [Split],
-    ) -> Self {
-        let number = number as usize;
-        let target = match backends.get(number) {
-            Some(backend) => Target::One(backend),
-            None => Target::Split(&splits[number - backends.len()]),
-        };
-        Self { route, target }
+    pub(super) fn new(route: Route<'t>, backends: &'t BackendTable) -> Self {
+        Self { route, backends }
+    }
+
+    #[inline]
+    fn number(self) -> u32 {
+        self.route.host.backend(self.route.number)
     }
 
     /// The backend that serves the request; shared, so that it can be kept beyond the table. `None` when
@@ -136,24 +122,45 @@ impl<'t> RouteMatch<'t> {
     /// backend exactly its weight's share of a period.
     #[inline]
     pub fn backend(&self, ticket: impl FnOnce(u32) -> u64) -> Option<&'t Arc<Backend>> {
-        match self.target {
-            Target::One(backend) => Some(backend),
-            Target::Split(split) => split.pick(ticket(split.index)),
+        match self.backends.get(self.number())? {
+            Serving::Backend(backend) => Some(backend),
+            Serving::Split(split) => self.backends.backend(split.pick(ticket(split.index))?),
         }
     }
 
     /// All backends that may serve the route's requests, and their weights; a single one has weight 1.
     pub fn backends(&self) -> impl Iterator<Item = (&'t Arc<Backend>, u32)> + use<'t> {
-        let (one, shares) = match self.target {
-            Target::One(backend) => (Some((backend, 1)), &[][..]),
-            Target::Split(split) => (None, &split.shares[..]),
+        let table = self.backends;
+        let (one, shares) = match table.get(self.number()) {
+            Some(Serving::Backend(backend)) => (Some((backend, 1)), &[][..]),
+            Some(Serving::Split(split)) => (None, &split.shares[..]),
+            None => (None, &[][..]),
         };
-        one.into_iter().chain(shares.iter().map(|(backend, weight)| (backend, *weight)))
+        let shares = shares.iter().filter_map(|&(number, weight)| Some((table.backend(number)?, weight)));
+        one.into_iter().chain(shares)
+    }
+
+    /// A number for what serves the route, equal for routes of one table that the same backends serve. It comes
+    /// without a look at the backends.
+    #[inline]
+    pub fn backend_number(&self) -> u32 {
+        self.number()
     }
 
     /// What the named parts of the route's path hold: the elements in braces of a
     /// [`PathMatch::Template`], the groups of a [`PathMatch::Regex`] (an unnamed one by its number).
     pub fn captures<'p>(&self, path: &'p RequestPath<'_>) -> Vec<(Cow<'t, str>, &'p str)> {
-        self.route.path.captures(path)
+        let own = self.route.host.special_path(self.route.number);
+        own.map(|own| own.captures(path)).unwrap_or_default()
+    }
+}
+
+/// Whether both routes say the same, and the same backends serve them by the same weights.
+impl PartialEq for RouteMatch<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        let shares = |found: &Self| -> Vec<_> {
+            found.backends().map(|(backend, weight)| (backend.reference().clone(), weight)).collect()
+        };
+        self.route == other.route && shares(self) == shares(other)
     }
 }

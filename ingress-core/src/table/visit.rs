@@ -3,8 +3,9 @@
 use std::ops::ControlFlow;
 
 use super::explain::HostVerdict;
-use super::route::{Route, RouteId};
-use crate::RequestHead;
+use super::host::HostRoutes;
+use super::route::Route;
+use crate::{HostMatch, RequestHead};
 
 /// A kind of host, the strongest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,41 +16,42 @@ pub(super) enum Level {
 }
 
 /// Sees the routes whose host and path fit, in order of precedence, until it breaks.
-pub(super) trait Visitor {
-    /// What part the hosts of a level play.
+pub(super) trait Visitor<'t> {
+    /// What part the hosts of a level play, and their routes.
     #[inline]
-    fn host(&mut self, _level: Level, _verdict: HostVerdict) {}
+    fn host(&mut self, _level: Level, _verdict: HostVerdict, _routes: Option<&'t HostRoutes>) {}
 
     /// `first` is the first of the routes for one path; those that follow it differ in conditions.
-    fn candidate(&mut self, first: RouteId) -> ControlFlow<RouteId>;
+    fn candidate(&mut self, first: Route<'t>) -> ControlFlow<Route<'t>>;
 }
 
 /// Takes the first route whose conditions are met.
 #[derive(Debug)]
-pub(super) struct Find<'t> {
-    pub(super) routes: &'t [Route],
-    pub(super) head: &'t RequestHead<'t>,
-    /// Some route of the table has conditions. Without any, no route needs to be read.
-    pub(super) conditional: bool,
+pub(super) struct Find<'h>(pub(super) &'h RequestHead<'h>);
+
+impl Level {
+    /// The level of a host, and the name that it has there.
+    pub(super) fn of(host: &HostMatch) -> (Self, &str) {
+        match host {
+            HostMatch::Exact(name) => (Self::Exact, name.as_str()),
+            HostMatch::Wildcard(suffix) => (Self::Wildcard, suffix.as_str()),
+            HostMatch::Any => (Self::Any, ""),
+        }
+    }
 }
 
-impl Visitor for Find<'_> {
+impl<'t> Visitor<'t> for Find<'_> {
     #[inline]
-    fn candidate(&mut self, first: RouteId) -> ControlFlow<RouteId> {
-        if self.conditional { self.check(first) } else { ControlFlow::Break(first) }
+    fn candidate(&mut self, first: Route<'t>) -> ControlFlow<Route<'t>> {
+        if first.is_conditional() { self.check(first) } else { ControlFlow::Break(first) }
     }
 }
 
 impl Find<'_> {
-    fn check(&self, first: RouteId) -> ControlFlow<RouteId> {
-        for (number, route) in (first.route..).zip(&self.routes[first.route as usize..]) {
-            if route.check(self.head).is_ok() {
-                return ControlFlow::Break(route.id(number));
-            }
-            if route.last {
-                break;
-            }
+    fn check<'t>(&self, first: Route<'t>) -> ControlFlow<Route<'t>> {
+        match first.same_paths().find(|route| route.check(self.0).is_ok()) {
+            Some(route) => ControlFlow::Break(route),
+            None => ControlFlow::Continue(()),
         }
-        ControlFlow::Continue(())
     }
 }

@@ -1,13 +1,16 @@
 //! What changes for requests between two tables.
 
+mod region;
 mod sample;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::explain::{EndpointStep, endpoint_steps};
+use super::host::HostRoutes;
 use super::{Route, RouteMatch, RouteTable};
 use crate::{BackendRef, HostMatch};
+use region::Region;
 pub use sample::SampleRequest;
 use sample::{Samples, requests};
 
@@ -95,17 +98,18 @@ impl RouteTable {
         let mut served_by = BTreeMap::new();
         for host in samples.hosts() {
             let reachable = [self, later].into_iter().flat_map(|table| table.reachable(&host.matches));
-            let mut regions: Vec<&Route> = reachable.collect();
-            regions.sort_by(|a, b| a.region().cmp(&b.region()));
+            let mut regions: Vec<_> = reachable.map(Region::of).collect();
+            regions.sort_by(|a, b| a.order().cmp(&b.order()));
             regions.dedup_by(|a, b| a.is_same(b));
             let changes = regions.into_iter().filter_map(|region| {
                 let mut change = None;
-                for request in requests(region, &host.name, &samples.token) {
+                for request in requests(&region, &host.name, &samples.token) {
                     let winners = [self, later].map(|table| request.ask(table));
                     for (backend, _) in winners[1].iter().flatten().flat_map(RouteMatch::backends) {
                         served_by.entry(backend.reference().clone()).or_insert_with(|| request.clone());
                     }
-                    let concerns = winners.iter().flatten().flatten().any(|won| won.route.is_same(region));
+                    let won = |won: &RouteMatch<'_>| Region::of(won.route).is_same(&region);
+                    let concerns = winners.iter().flatten().flatten().any(won);
                     let [before, after] = winners.map(Served::new);
                     if concerns && before != after && change.is_none() {
                         change = Some((before, after, request));
@@ -131,22 +135,20 @@ impl RouteTable {
     }
 
     /// The routes that can take requests of a host, given the matches that take it.
-    fn reachable<'t>(&'t self, hosts: &'t [HostMatch]) -> impl Iterator<Item = &'t Route> {
-        hosts.iter().flat_map(|host| {
-            let start = self.routes.partition_point(|route| route.host() < host);
-            self.routes[start..].iter().take_while(move |route| route.host() == host)
-        })
+    fn reachable<'t>(&'t self, hosts: &'t [HostMatch]) -> impl Iterator<Item = Route<'t>> {
+        let reserved = hosts.contains(&HostMatch::Any).then(|| self.hosts.reserved().default()).flatten();
+        hosts.iter().filter_map(|host| self.hosts.get(host)).chain(reserved).flat_map(HostRoutes::routes)
     }
 
     /// Changes of routes that no sample request is found for: they are compared as they are written.
     fn unsampled(&self, later: &Self, samples: &Samples) -> Vec<RouteChange> {
         let unsampled = |table: &'_ Self| {
-            let routes = (0..table.routes.len()).map(|number| (number, &table.routes[number]));
-            let without =
-                routes.filter(|(_, route)| requests(route, "any.invalid", &samples.token).is_empty());
-            let shares = without.map(|(number, route)| {
-                let found = table.route_match(route.id(number as u32));
-                ((route.host().to_string(), route.what()), Served::new(Ok(Some(found))))
+            let shares = table.routes().filter_map(|found| {
+                let region = Region::of(found.route);
+                let key = (found.route.host().to_string(), region.what());
+                requests(&region, "any.invalid", &samples.token)
+                    .is_empty()
+                    .then(|| (key, Served::new(Ok(Some(found)))))
             });
             shares.collect::<BTreeMap<_, _>>()
         };
@@ -166,10 +168,10 @@ impl RouteTable {
         later: &Self,
         served_by: &BTreeMap<BackendRef, SampleRequest>,
     ) -> Vec<BackendChange> {
+        let earlier = self.backends.sorted();
         let change = |later: &std::sync::Arc<crate::Backend>| {
-            let earlier =
-                self.backends.binary_search_by(|one| one.reference().cmp(later.reference())).ok()?;
-            let [before, after] = [&self.backends[earlier], later]
+            let place = earlier.binary_search_by(|one| one.reference().cmp(later.reference())).ok()?;
+            let [before, after] = [earlier[place], later]
                 .map(|backend| endpoint_steps(backend.endpoints()).collect::<Vec<_>>());
             let only = |these: &[EndpointStep], others: &[EndpointStep]| {
                 these.iter().filter(|endpoint| !others.contains(endpoint)).cloned().collect::<Vec<_>>()
@@ -180,7 +182,7 @@ impl RouteTable {
             let changed = !(added.is_empty() && removed.is_empty());
             changed.then_some(BackendChange { backend, added, removed, sample })
         };
-        later.backends.iter().filter_map(change).collect()
+        later.backends().filter_map(change).collect()
     }
 }
 

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
+use super::region::Region;
 use crate::{
-    AmbiguousPath, HostMatch, HostName, PathMatch, RequestHead, RequestHost, RequestPath, Route, RouteMatch,
+    AmbiguousPath, HostMatch, HostName, PathMatch, RequestHead, RequestHost, RequestPath, RouteMatch,
     RouteTable,
 };
 
@@ -54,9 +55,10 @@ pub(super) struct SampleHost {
 
 impl Samples {
     pub(super) fn of(tables: [&RouteTable; 2]) -> Self {
-        let routes = || tables.into_iter().flat_map(|table| &table.routes);
+        let routes: Vec<_> =
+            tables.into_iter().flat_map(RouteTable::routes).map(|found| found.route).collect();
         let is_free = |token: &String| {
-            routes().all(|route| {
+            routes.iter().all(|route| {
                 !route.path().as_str().contains(&**token) && !route.host().to_string().contains(&**token)
             })
         };
@@ -64,16 +66,16 @@ impl Samples {
         let token = tokens.into_iter().find(is_free).unwrap_or_default();
         let mut samples =
             Self { token, exact: BTreeSet::new(), wildcards: BTreeSet::new(), reserved: BTreeSet::new() };
-        let reserved = || tables.into_iter().flat_map(|table| &table.reserved);
-        for host in routes().map(Route::host).chain(reserved()) {
+        let reserved = || tables.into_iter().flat_map(RouteTable::reserved_hosts).cloned();
+        for host in routes.iter().map(|route| route.host()).chain(reserved()) {
             match host {
-                HostMatch::Exact(name) => samples.exact.insert(name.clone()),
-                HostMatch::Wildcard(suffix) => samples.wildcards.insert(suffix.clone()),
+                HostMatch::Exact(name) => samples.exact.insert(name),
+                HostMatch::Wildcard(suffix) => samples.wildcards.insert(suffix),
                 HostMatch::Any => false,
             };
         }
-        let below = |host: &HostMatch| match host {
-            HostMatch::Wildcard(suffix) => Some(suffix.clone()),
+        let below = |host: HostMatch| match host {
+            HostMatch::Wildcard(suffix) => Some(suffix),
             _ => None,
         };
         samples.reserved = reserved().filter_map(below).collect();
@@ -111,9 +113,9 @@ impl Samples {
 
 // ===== impl SampleRequest =====
 
-/// Requests for a host that meet what a route asks for; none where none is easily found.
-pub(super) fn requests(route: &Route, host: &str, token: &str) -> Vec<SampleRequest> {
-    let Some((method, headers, query)) = route.conditions().sample() else { return Vec::new() };
+/// Requests for a host that a region has; none where none is easily found.
+pub(super) fn requests(region: &Region<'_>, host: &str, token: &str) -> Vec<SampleRequest> {
+    let Some((method, headers, query)) = region.conditions.sample() else { return Vec::new() };
     let request = |path: String| SampleRequest {
         method: method.clone(),
         host: host.into(),
@@ -121,7 +123,7 @@ pub(super) fn requests(route: &Route, host: &str, token: &str) -> Vec<SampleRequ
         query: query.clone(),
         headers: headers.clone(),
     };
-    paths(route.path(), token).into_iter().map(request).collect()
+    paths(&region.path, token).into_iter().map(request).collect()
 }
 
 /// Paths that a match takes: those next to its border, and some deep below.

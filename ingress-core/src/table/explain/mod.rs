@@ -3,8 +3,7 @@
 mod text;
 mod watch;
 
-use super::route::RouteId;
-use super::{RouteTable, UnservedRule};
+use super::{Route, RouteTable, UnservedRule};
 use crate::{BackendRef, Diagnostic, Endpoint, EndpointSet, EndpointState, RequestHead, Source};
 use watch::Watch;
 
@@ -203,27 +202,22 @@ impl RouteTable {
     /// What [`RouteTable::lookup`] does with a request, and why. It is the same walk through the table, which
     /// goes on past the route that takes the request; it allocates, and is not meant for the request path.
     pub fn explain(&self, head: &RequestHead<'_>) -> Explanation {
-        let path = head.path().as_str();
-        let mut watch = Watch::new(&self.routes, head);
-        let _ = self.visit(head, path, &mut watch);
+        let mut watch = Watch::new(head);
+        let _ = self.visit(head, head.path().marked(), &mut watch);
         let readings = self.reading_steps(head, watch.taken);
         let outcome = match watch.taken {
             found if head.path().is_ambiguous() && !self.takes_ambiguous(head, found) => Outcome::Ambiguous,
-            Some(id) => Outcome::Route(self.backend_steps(id)),
+            Some(route) => Outcome::Route(self.backend_steps(route)),
             None => Outcome::NoRoute,
         };
-        let others = (0u32..).zip(&self.routes).filter(|(number, route)| {
-            let is_own = self.hosts.reserved_default().is_none_or(|default| default.route != *number);
-            is_own && watch.is_asked(route.host()) && watch.steps.iter().all(|(seen, _)| seen != number)
-        });
-        let others = others.map(|(number, _)| self.rule_step(number, Verdict::OtherPath));
-        let taking = watch.steps.iter().map(|(number, verdict)| self.rule_step(*number, verdict.clone()));
+        let others = watch.others().map(|route| self.rule_step(route, Verdict::OtherPath));
+        let taking = watch.steps.iter().map(|(route, verdict)| self.rule_step(*route, verdict.clone()));
         let unserved = self.unserved.iter().filter(|rule| rule.concerns(head));
         let rules = taking.chain(unserved.map(RuleStep::unserved)).chain(others).collect();
         Explanation {
             method: head.method_str().into(),
             host: head.host().as_str().into(),
-            path: path.into(),
+            path: head.path().as_str().into(),
             readings,
             hosts: watch.host_steps(),
             rules,
@@ -231,34 +225,30 @@ impl RouteTable {
         }
     }
 
-    fn rule_step(&self, number: u32, verdict: Verdict) -> RuleStep {
-        let route = &self.routes[number as usize];
-        let found = self.route_match(route.id(number));
+    fn rule_step(&self, route: Route<'_>, verdict: Verdict) -> RuleStep {
+        let shares = self.route_match(route).backends();
         RuleStep {
             rule: route.to_string().into(),
-            backends: found
-                .backends()
-                .map(|(backend, weight)| (backend.reference().clone(), weight))
-                .collect(),
+            backends: shares.map(|(backend, weight)| (backend.reference().clone(), weight)).collect(),
             source: route.source().cloned(),
             verdict,
         }
     }
 
-    fn reading_steps(&self, head: &RequestHead<'_>, found: Option<RouteId>) -> Vec<ReadingStep> {
+    fn reading_steps(&self, head: &RequestHead<'_>, found: Option<Route<'_>>) -> Vec<ReadingStep> {
         let mut steps: Vec<ReadingStep> = Vec::new();
         for path in head.path().readings() {
             let path: Option<Box<str>> = path.map(Into::into);
             if !steps.iter().any(|step| step.path == path) {
-                let agrees = path.as_ref().is_some_and(|path| self.find(head, path) == found);
+                let agrees = path.as_ref().is_some_and(|path| self.reaches(head, path, found));
                 steps.push(ReadingStep { path, agrees });
             }
         }
         steps
     }
 
-    fn backend_steps(&self, id: RouteId) -> Vec<BackendStep> {
-        let backends = self.route_match(id).backends().map(|(backend, weight)| {
+    fn backend_steps(&self, route: Route<'_>) -> Vec<BackendStep> {
+        let backends = self.route_match(route).backends().map(|(backend, weight)| {
             let endpoints = endpoint_steps(backend.endpoints()).collect();
             BackendStep { backend: backend.reference().clone(), weight, endpoints }
         });

@@ -3,34 +3,32 @@
 use std::ops::ControlFlow;
 
 use super::{HostStep, HostVerdict, Verdict};
-use crate::table::route::{Route, RouteId};
+use crate::RequestHead;
+use crate::table::host::HostRoutes;
+use crate::table::route::Route;
 use crate::table::visit::{Level, Visitor};
-use crate::{HostMatch, RequestHead};
 
 /// What one lookup met.
-pub(super) struct Watch<'t> {
-    routes: &'t [Route],
-    head: &'t RequestHead<'t>,
+pub(super) struct Watch<'t, 'h> {
+    head: &'h RequestHead<'h>,
     /// The route that takes the request.
-    pub(super) taken: Option<RouteId>,
-    /// The routes that take the path, by number, in the order in which they were met.
-    pub(super) steps: Vec<(u32, Verdict)>,
+    pub(super) taken: Option<Route<'t>>,
+    /// The routes that take the path, in the order in which they were met.
+    pub(super) steps: Vec<(Route<'t>, Verdict)>,
     /// By level.
-    hosts: [HostVerdict; 3],
+    hosts: [(HostVerdict, Option<&'t HostRoutes>); 3],
 }
 
-impl<'t> Watch<'t> {
-    pub(super) fn new(routes: &'t [Route], head: &'t RequestHead<'t>) -> Self {
-        Self { routes, head, taken: None, steps: Vec::new(), hosts: [HostVerdict::NotAsked; 3] }
+impl<'t, 'h> Watch<'t, 'h> {
+    pub(super) fn new(head: &'h RequestHead<'h>) -> Self {
+        Self { head, taken: None, steps: Vec::new(), hosts: [(HostVerdict::NotAsked, None); 3] }
     }
 
-    pub(super) fn is_asked(&self, host: &HostMatch) -> bool {
-        let level = match host {
-            HostMatch::Exact(_) => Level::Exact,
-            HostMatch::Wildcard(_) => Level::Wildcard,
-            HostMatch::Any => Level::Any,
-        };
-        host.takes(self.head.host()) && self.hosts[level as usize] == HostVerdict::Asked
+    /// The routes of hosts that are asked but take other paths.
+    pub(super) fn others(&self) -> impl Iterator<Item = Route<'t>> {
+        let asked = self.hosts.iter().filter(|(verdict, _)| *verdict == HostVerdict::Asked);
+        let routes = asked.filter_map(|(_, routes)| *routes).flat_map(HostRoutes::routes);
+        routes.filter(|route| self.steps.iter().all(|(seen, _)| !seen.is(*route)))
     }
 
     pub(super) fn host_steps(&self) -> Vec<HostStep> {
@@ -40,29 +38,26 @@ impl<'t> Watch<'t> {
         let texts =
             [name.map(Into::into), parent.map(|parent| format!("*.{parent}").into()), Some("*".into())];
         let steps = texts.into_iter().zip(self.hosts);
-        steps.filter_map(|(host, verdict)| Some(HostStep { host: host?, verdict })).collect()
+        steps.filter_map(|(host, (verdict, _))| Some(HostStep { host: host?, verdict })).collect()
     }
 }
 
-impl Visitor for Watch<'_> {
-    fn host(&mut self, level: Level, verdict: HostVerdict) {
-        self.hosts[level as usize] = verdict;
+impl<'t> Visitor<'t> for Watch<'t, '_> {
+    fn host(&mut self, level: Level, verdict: HostVerdict, routes: Option<&'t HostRoutes>) {
+        self.hosts[level as usize] = (verdict, routes);
     }
 
-    fn candidate(&mut self, first: RouteId) -> ControlFlow<RouteId> {
-        for (number, route) in (first.route..).zip(&self.routes[first.route as usize..]) {
+    fn candidate(&mut self, first: Route<'t>) -> ControlFlow<Route<'t>> {
+        for route in first.same_paths() {
             let verdict = match route.check(self.head) {
                 Err(unmet) => Verdict::Unmet(unmet.to_string().into()),
                 Ok(()) if self.taken.is_some() => Verdict::Weaker,
                 Ok(()) => {
-                    self.taken = Some(route.id(number));
+                    self.taken = Some(route);
                     Verdict::Takes
                 }
             };
-            self.steps.push((number, verdict));
-            if route.last {
-                break;
-            }
+            self.steps.push((route, verdict));
         }
         ControlFlow::Continue(())
     }

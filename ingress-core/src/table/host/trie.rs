@@ -1,4 +1,7 @@
-//! A host with many rules: a hash probe for exact paths, and a trie of segments for prefixes.
+//! Paths that are too long for a block: a hash probe for exact ones, and a trie of segments for prefixes.
+//!
+//! Nothing ever hashes a whole prefix, which would make a path of many short segments quadratic: a lookup makes one
+//! probe for each segment that rules have in common with the path, and stops at the first miss.
 
 use std::hash::{BuildHasher, Hasher};
 use std::ops::{ControlFlow, Range};
@@ -7,19 +10,17 @@ use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashTable};
 
 use crate::PathMatch;
-use crate::table::route::RouteId;
-use crate::table::visit::Visitor;
 
 /// Exact paths and a segment trie.
 #[derive(Debug)]
-pub(in crate::table) struct Trie {
-    exact: HashMap<Box<str>, RouteId, RandomState>,
+pub(super) struct Trie {
+    exact: HashMap<Box<str>, u32, RandomState>,
     hasher: RandomState,
     edges: HashTable<Edge>,
     /// The route of Prefix `/`.
-    root: Option<RouteId>,
+    root: Option<u32>,
     /// By route of a prefix: the next weaker prefix that takes all its paths.
-    weaker: Box<[(u32, RouteId)]>,
+    weaker: Box<[(u32, u32)]>,
     /// The texts of all segments, each different one once: few and short, so they stay in the cache.
     texts: Box<[u8]>,
 }
@@ -32,7 +33,7 @@ struct Edge {
     child: u32,
     segment: Span,
     /// The route of the prefix that ends at the child, if one does.
-    route: Option<RouteId>,
+    route: Option<u32>,
 }
 
 /// A piece of a trie's texts.
@@ -54,7 +55,7 @@ struct Growth<'r> {
 // ===== impl Trie =====
 
 impl Trie {
-    pub(super) fn build(rules: &[(&PathMatch, RouteId)]) -> Self {
+    pub(super) fn build(rules: &[(&PathMatch, u32)]) -> Self {
         let mut growth = Growth::default();
         for &(path, route) in rules {
             match path {
@@ -71,7 +72,7 @@ impl Trie {
     }
 
     #[inline]
-    pub(super) fn exact(&self, path: &str) -> Option<RouteId> {
+    pub(super) fn exact(&self, path: &str) -> Option<u32> {
         self.exact.get(path).copied()
     }
 
@@ -83,21 +84,26 @@ impl Trie {
         hasher.finish()
     }
 
-    pub(super) fn prefixes(&self, path: &str, visitor: &mut impl Visitor) -> ControlFlow<RouteId> {
+    /// The prefixes that take the path, the longest first.
+    pub(super) fn prefixes<R>(
+        &self,
+        path: &str,
+        visit: &mut impl FnMut(u32) -> ControlFlow<R>,
+    ) -> ControlFlow<R> {
         let mut next = self.longest(path);
         while let Some(prefix) = next {
-            visitor.candidate(prefix)?;
+            visit(prefix)?;
             next = self.weaker(prefix);
         }
         ControlFlow::Continue(())
     }
 
-    fn weaker(&self, prefix: RouteId) -> Option<RouteId> {
-        let found = self.weaker.binary_search_by_key(&prefix.route, |&(route, _)| route);
+    fn weaker(&self, prefix: u32) -> Option<u32> {
+        let found = self.weaker.binary_search_by_key(&prefix, |&(route, _)| route);
         found.ok().map(|at| self.weaker[at].1)
     }
 
-    fn longest(&self, path: &str) -> Option<RouteId> {
+    fn longest(&self, path: &str) -> Option<u32> {
         let (mut node, mut best) = (0, self.root);
         for segment in segments(path) {
             let same = |edge: &Edge| edge.parent == node && self.texts[edge.segment.range()] == *segment;
@@ -129,7 +135,7 @@ impl Default for Growth<'_> {
 
 impl<'r> Growth<'r> {
     /// `folder` has no slash at its end. Of two routes for it the first counts.
-    fn prefix(&mut self, folder: &'r str, route: RouteId) {
+    fn prefix(&mut self, folder: &'r str, route: u32) {
         let mut segments = segments(folder).peekable();
         if segments.peek().is_none() {
             self.trie.root.get_or_insert(route);
@@ -179,20 +185,20 @@ impl<'r> Growth<'r> {
 // ===== helpers =====
 
 /// For each prefix the strongest of the others that take all its paths and come after it.
-fn weaker(rules: &[(&PathMatch, RouteId)]) -> Box<[(u32, RouteId)]> {
+fn weaker(rules: &[(&PathMatch, u32)]) -> Box<[(u32, u32)]> {
     let prefixes = || {
         rules.iter().filter_map(|&(path, route)| match path {
             PathMatch::Prefix(text) => Some((text.without_slash(), route)),
             _ => None,
         })
     };
-    let mut by_text: std::collections::HashMap<&str, Vec<RouteId>> = std::collections::HashMap::new();
+    let mut by_text: std::collections::HashMap<&str, Vec<u32>> = std::collections::HashMap::new();
     prefixes().for_each(|(text, route)| by_text.entry(text).or_default().push(route));
     let mut weaker: Vec<_> = prefixes()
         .filter_map(|(text, route)| {
             let above = std::iter::successors(Some(text), |text| text.rfind('/').map(|end| &text[..end]));
             let mut all = above.filter_map(|text| by_text.get(text)).flatten();
-            all.find(|other| other.route > route.route).map(|&other| (route.route, other))
+            all.find(|&&other| other > route).map(|&other| (route, other))
         })
         .collect();
     weaker.sort_by_key(|&(route, _)| route);

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use super::route::RouteId;
-use super::visit::Visitor;
 use crate::{PathMatch, PathTemplate, Pattern};
 
 /// The templates and expressions of one host, each in order of precedence.
@@ -13,13 +11,13 @@ pub(super) struct Patterns {
     /// From a path to the strongest template's place in `templates`, apart for templates without a rest and for
     /// each length before one: to matchit `/a/{x}` and `/a/{*rest}` stand in each other's way.
     routers: Box<[matchit::Router<usize>]>,
-    templates: Box<[(PathTemplate, RouteId)]>,
-    regexes: Box<[(Pattern, RouteId)]>,
+    templates: Box<[(PathTemplate, u32)]>,
+    regexes: Box<[(Pattern, u32)]>,
 }
 
 impl Patterns {
     /// `None` when the host has neither.
-    pub(super) fn build(rules: &[(&PathMatch, RouteId)]) -> Option<Box<Self>> {
+    pub(super) fn build(rules: &[(&PathMatch, u32)]) -> Option<Box<Self>> {
         let (mut templates, mut regexes) = (Vec::new(), Vec::new());
         for &(path, route) in rules {
             match path {
@@ -40,20 +38,24 @@ impl Patterns {
         Some(Box::new(Self { routers, templates: templates.into(), regexes: regexes.into() }))
     }
 
-    pub(super) fn visit(&self, path: &str, visitor: &mut impl Visitor) -> ControlFlow<RouteId> {
+    pub(super) fn visit<R>(
+        &self,
+        path: &str,
+        visit: &mut impl FnMut(u32) -> ControlFlow<R>,
+    ) -> ControlFlow<R> {
         let found = self.routers.iter().filter_map(|router| router.at(path).ok());
         if let Some(place) = found.map(|found| *found.value).min() {
             let (strongest, weaker) = self.templates[place..].split_first().expect("a place of the list");
-            visitor.candidate(strongest.1)?;
+            visit(strongest.1)?;
             weaker
                 .iter()
                 .filter(|(template, _)| template.takes(path))
-                .try_for_each(|(_, route)| visitor.candidate(*route))?;
+                .try_for_each(|(_, route)| visit(*route))?;
         }
         self.regexes
             .iter()
             .filter(|(pattern, _)| pattern.is_match(path.as_bytes()))
-            .try_for_each(|(_, route)| visitor.candidate(*route))
+            .try_for_each(|(_, route)| visit(*route))
     }
 }
 
@@ -63,17 +65,6 @@ mod tests {
     use proptest::sample::select;
 
     use super::*;
-
-    /// Notes every candidate.
-    #[derive(Default)]
-    struct All(Vec<u32>);
-
-    impl Visitor for All {
-        fn candidate(&mut self, first: RouteId) -> ControlFlow<RouteId> {
-            self.0.push(first.route);
-            ControlFlow::Continue(())
-        }
-    }
 
     fn template() -> impl Strategy<Value = PathMatch> {
         let element = select(vec!["a", "b", "ab", "{x}", ""]);
@@ -97,14 +88,16 @@ mod tests {
         ) {
             paths.sort();
             paths.dedup_by(|a, b| a.takes_same(b));
-            let rules: Vec<_> =
-                (0..).zip(&paths).map(|(route, path)| (path, RouteId { route, backend: 0 })).collect();
+            let rules: Vec<_> = paths.iter().zip(0..).collect();
             let path: String = elements.iter().map(|element| format!("/{element}")).collect();
             let takes = |pattern: &PathMatch| matches!(pattern, PathMatch::Template(t) if t.takes(&path));
             let want: Vec<u32> = (0..).zip(&paths).filter(|(_, path)| takes(path)).map(|(i, _)| i).collect();
-            let mut all = All::default();
-            let _ = Patterns::build(&rules).unwrap().visit(&path, &mut all);
-            prop_assert_eq!(all.0, want, "{} in {:?}", path, paths);
+            let mut all = Vec::new();
+            let _ = Patterns::build(&rules).unwrap().visit(&path, &mut |route| {
+                all.push(route);
+                ControlFlow::<()>::Continue(())
+            });
+            prop_assert_eq!(all, want, "{} in {:?}", path, paths);
         }
     }
 }

@@ -1,0 +1,221 @@
+//! Who serves: backends and splits by number.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::radix::Radix;
+use crate::split::{Split, SplitRef};
+use crate::{Algorithm, Backend, BackendRef, Backends, Endpoint, EndpointSet};
+
+/// The backends and splits of one table, by number. A backend keeps its number for as long as it is there, so that
+/// other endpoints change its place only.
+#[derive(Clone, Debug, Default)]
+pub(super) struct BackendTable {
+    places: Radix<Option<Serving>>,
+    backends: usize,
+    endpoints: usize,
+}
+
+/// What a route's number leads to.
+#[derive(Clone, Debug)]
+pub(super) enum Serving {
+    Backend(Arc<Backend>),
+    Split(Arc<Split>),
+}
+
+/// The numbers of a table that is kept up to date, and how many routes use each.
+#[derive(Debug, Default)]
+pub(super) struct Registry {
+    pub(super) table: BackendTable,
+    backends: HashMap<BackendRef, Entry>,
+    splits: HashMap<SplitRef, (u32, u32)>,
+    free: Vec<u32>,
+    next: u32,
+    algorithm: Algorithm,
+}
+
+#[derive(Debug)]
+struct Entry {
+    backend: Arc<Backend>,
+    own: Option<Algorithm>,
+    /// Whether someone named endpoints or an algorithm.
+    is_set: bool,
+    uses: u32,
+}
+
+// ===== impl BackendTable =====
+
+impl BackendTable {
+    #[inline]
+    pub(super) fn get(&self, number: u32) -> Option<&Serving> {
+        self.places.get(number as usize)?.as_ref()
+    }
+
+    #[inline]
+    pub(super) fn backend(&self, number: u32) -> Option<&Arc<Backend>> {
+        match self.get(number)? {
+            Serving::Backend(backend) => Some(backend),
+            Serving::Split(_) => None,
+        }
+    }
+
+    /// All backends, in the order of their references.
+    pub(super) fn sorted(&self) -> Vec<&Arc<Backend>> {
+        let backends = self.places.iter().filter_map(|place| match place {
+            Some(Serving::Backend(backend)) => Some(backend),
+            _ => None,
+        });
+        let mut all: Vec<_> = backends.collect();
+        all.sort_by(|a, b| a.reference().cmp(b.reference()));
+        all
+    }
+
+    pub(super) fn backend_count(&self) -> usize {
+        self.backends
+    }
+
+    pub(super) fn endpoint_count(&self) -> usize {
+        self.endpoints
+    }
+
+    fn put(&mut self, number: u32, serving: Option<Serving>) {
+        let place = self.places.slot(number as usize);
+        let count = |serving: &Option<Serving>| match serving {
+            Some(Serving::Backend(backend)) => (1, backend.endpoints().as_slice().len()),
+            _ => (0, 0),
+        };
+        let (before, after) = (count(place), count(&serving));
+        *place = serving;
+        self.backends = self.backends + after.0 - before.0;
+        self.endpoints = self.endpoints + after.1 - before.1;
+    }
+}
+
+// ===== impl Registry =====
+
+impl Registry {
+    /// The number of what serves a route; it is kept until it is given back as often as it was asked for.
+    pub(super) fn acquire(&mut self, backends: &Backends) -> u32 {
+        match backends {
+            Backends::One(backend) => self.acquire_backend(backend),
+            Backends::Split(split) => self.acquire_split(split),
+        }
+    }
+
+    fn acquire_backend(&mut self, reference: &BackendRef) -> u32 {
+        if !self.backends.contains_key(reference) {
+            let set = EndpointSet::new([], &self.algorithm);
+            self.insert(reference.clone(), set, None, false);
+        }
+        let Some(entry) = self.backends.get_mut(reference) else { unreachable!("inserted above") };
+        entry.uses += 1;
+        let number = entry.backend.index();
+        if entry.uses == 1 {
+            self.table.put(number, Some(Serving::Backend(entry.backend.clone())));
+        }
+        number
+    }
+
+    fn acquire_split(&mut self, reference: &SplitRef) -> u32 {
+        if let Some((number, uses)) = self.splits.get_mut(reference) {
+            *uses += 1;
+            return *number;
+        }
+        let shares =
+            reference.iter().map(|(backend, weight)| (self.acquire_backend(backend), weight)).collect();
+        let number = self.number();
+        self.splits.insert(reference.clone(), (number, 1));
+        let split = Split::new(number, reference.clone(), shares);
+        self.table.put(number, Some(Serving::Split(Arc::new(split))));
+        number
+    }
+
+    /// Takes back what [`Registry::acquire`] gave.
+    pub(super) fn release(&mut self, number: u32) {
+        match self.table.get(number).cloned() {
+            Some(Serving::Backend(backend)) => self.release_backend(backend.reference()),
+            Some(Serving::Split(split)) => {
+                let Some((_, uses)) = self.splits.get_mut(&split.reference) else { return };
+                *uses -= 1;
+                if *uses == 0 {
+                    self.splits.remove(&split.reference);
+                    self.table.put(number, None);
+                    self.free.push(number);
+                    split.reference.iter().for_each(|(backend, _)| self.release_backend(backend));
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn release_backend(&mut self, reference: &BackendRef) {
+        let Some(entry) = self.backends.get_mut(reference) else { return };
+        entry.uses -= 1;
+        if entry.uses == 0 {
+            let number = entry.backend.index();
+            let forget = !entry.is_set;
+            self.table.put(number, None);
+            if forget {
+                self.forget(reference);
+            }
+        }
+    }
+
+    /// Sets all endpoints of a backend, whether a route points at it or not.
+    pub(super) fn set_endpoints(
+        &mut self,
+        reference: BackendRef,
+        endpoints: Vec<Endpoint>,
+        own: Option<Algorithm>,
+    ) {
+        let is_set = !endpoints.is_empty() || own.is_some();
+        let set = EndpointSet::new(endpoints, own.as_ref().unwrap_or(&self.algorithm));
+        let Some(entry) = self.backends.get_mut(&reference) else {
+            if is_set {
+                self.insert(reference, set, own, true);
+            }
+            return;
+        };
+        entry.backend = Arc::new(Backend::new(reference.clone(), entry.backend.index(), set));
+        (entry.own, entry.is_set) = (own, is_set);
+        let (number, uses) = (entry.backend.index(), entry.uses);
+        if uses > 0 {
+            let serving = Serving::Backend(entry.backend.clone());
+            self.table.put(number, Some(serving));
+        } else if !is_set {
+            self.forget(&reference);
+        }
+    }
+
+    /// Sets the algorithm of all backends that have none of their own.
+    pub(super) fn set_algorithm(&mut self, algorithm: Algorithm) {
+        self.algorithm = algorithm;
+        for (reference, entry) in self.backends.iter_mut().filter(|(_, entry)| entry.own.is_none()) {
+            let set = entry.backend.endpoints();
+            let endpoints = set.as_slice().iter().chain(set.unusable()).cloned();
+            let set = EndpointSet::new(endpoints, &self.algorithm);
+            entry.backend = Arc::new(Backend::new(reference.clone(), entry.backend.index(), set));
+            if entry.uses > 0 {
+                self.table.put(entry.backend.index(), Some(Serving::Backend(entry.backend.clone())));
+            }
+        }
+    }
+
+    fn insert(&mut self, reference: BackendRef, set: EndpointSet, own: Option<Algorithm>, is_set: bool) {
+        let backend = Arc::new(Backend::new(reference.clone(), self.number(), set));
+        self.backends.insert(reference, Entry { backend, own, is_set, uses: 0 });
+    }
+
+    fn forget(&mut self, reference: &BackendRef) {
+        if let Some(entry) = self.backends.remove(reference) {
+            self.free.push(entry.backend.index());
+        }
+    }
+
+    fn number(&mut self) -> u32 {
+        self.free.pop().unwrap_or_else(|| {
+            self.next += 1;
+            self.next - 1
+        })
+    }
+}

@@ -1,0 +1,259 @@
+//! A table that is kept up to date, one host or backend at a time.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::backends::Registry;
+use super::conflicts::{lint, take_shadowed};
+use super::host::HostRoutes;
+use super::hosts::{HostIndex, Reserved};
+use super::options::Options;
+use super::visit::Level;
+use super::{AmbiguousPaths, HostFallthrough, RouteTable, UnservedRule};
+use crate::{Algorithm, BackendRef, Diagnostic, Endpoint, HostMatch, PathMatch, Rule, Source};
+
+/// Makes one table after another, each from the one before it and what changed.
+///
+/// What did not change is shared by all of them: a change to one host costs time and memory in proportion to the
+/// rules of that host, and other endpoints of a backend cost nothing of any route, however large the table is. The
+/// tables do not depend on the order or history of the changes. [`RouteTableBuilder`](crate::RouteTableBuilder) is for
+/// a table that is made once.
+///
+/// ```
+/// use ingress_core::{HostMatch, PathMatch, Rule, TableEditor};
+///
+/// let host: HostMatch = "shop.example".parse()?;
+/// let rule = |path: &str| {
+///     let path = PathMatch::prefix(path).map_err(|error| error.to_string())?;
+///     let backend = "default/shop:80".parse().map_err(|error| format!("{error}"))?;
+///     Ok::<_, String>(Rule::new(host.clone(), path, backend))
+/// };
+/// let mut editor = TableEditor::new();
+/// editor.set_host(host.clone(), vec![rule("/cart")?]);
+/// let (first, _) = editor.build();
+/// editor.set_host(host.clone(), vec![rule("/cart")?, rule("/pay")?]);
+/// let (second, _) = editor.build();
+/// assert_eq!((first.route_count(), second.route_count()), (1, 2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct TableEditor {
+    hosts: HostIndex,
+    /// Hosts that were set since the last table; `None` for one without rules.
+    changed: HashMap<HostMatch, Option<HostRoutes>>,
+    backends: Registry,
+    options: Options,
+    routes: usize,
+    served_hosts: usize,
+    /// What was found about rules of a host.
+    host_findings: BTreeMap<HostMatch, HostFindings>,
+    diagnostics: Vec<Diagnostic>,
+    unserved: Vec<UnservedRule>,
+    /// All findings, in order, until one of them changes.
+    findings: Option<Findings>,
+}
+
+#[derive(Debug, Default)]
+struct HostFindings {
+    shadowed: Vec<UnservedRule>,
+    lints: Vec<Diagnostic>,
+}
+
+#[derive(Clone, Debug)]
+struct Findings {
+    unserved: Arc<[UnservedRule]>,
+    diagnostics: Arc<[Diagnostic]>,
+}
+
+// ===== impl TableEditor =====
+
+impl TableEditor {
+    /// An editor of an empty table.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets all rules of a host, in any order; without rules the host is taken out. The host that a rule names
+    /// itself does not count.
+    pub fn set_host(&mut self, host: HostMatch, mut rules: Vec<Rule>) {
+        rules.sort_by(|a, b| a.precedence().cmp(&b.precedence()));
+        let mut found = HostFindings { shadowed: take_shadowed(&mut rules), lints: Vec::new() };
+        lint(&rules, &mut found.lints);
+        self.note_findings(&host, found);
+        // The old numbers are given back after the new ones are taken, so that what stays keeps its number.
+        let backends: Vec<u32> = rules.iter().map(|rule| self.backends.acquire(&rule.backends)).collect();
+        let routes = (!rules.is_empty() || self.hosts.reserved().names(&host))
+            .then(|| HostRoutes::new(&host, rules, &backends, self.hosts.path_hasher()));
+        let before = self.routes_of(&host).cloned();
+        self.count(before.as_ref(), routes.as_ref());
+        self.release(before);
+        self.changed.insert(host, routes);
+    }
+
+    /// Sets all endpoints of a backend, and how they are chosen; `None` is the algorithm for all. With neither, the
+    /// backend is forgotten. One that no rule points at is left out of the table.
+    pub fn set_endpoints(
+        &mut self,
+        backend: BackendRef,
+        endpoints: Vec<Endpoint>,
+        algorithm: Option<Algorithm>,
+    ) {
+        self.backends.set_endpoints(backend, endpoints, algorithm);
+    }
+
+    /// Sets how endpoints are chosen for backends that have no algorithm of their own.
+    pub fn set_algorithm(&mut self, algorithm: Algorithm) {
+        self.backends.set_algorithm(algorithm);
+    }
+
+    /// Sets what happens to a request that no path of its host takes, and to paths that application servers read in
+    /// different ways.
+    pub fn set_options(&mut self, fallthrough: HostFallthrough, ambiguous: AmbiguousPaths) {
+        self.options = Options { fallthrough, ambiguous };
+    }
+
+    /// Sets all hosts that are kept for the rules that name them, and what serves their requests that no such rule
+    /// takes; see [`RouteTableBuilder::reserve`](crate::RouteTableBuilder::reserve).
+    pub fn set_reserved(&mut self, hosts: impl IntoIterator<Item = HostMatch>, default: Option<BackendRef>) {
+        let hosts: BTreeSet<_> = hosts.into_iter().filter(|host| *host != HostMatch::Any).collect();
+        let default = default.filter(|_| !hosts.is_empty()).map(|backend| {
+            let rule = Rule::new(HostMatch::Any, PathMatch::Default, backend);
+            let number = self.backends.acquire(&rule.backends);
+            HostRoutes::new(&HostMatch::Any, vec![rule], &[number], self.hosts.path_hasher())
+        });
+        let before = self.hosts.reserved();
+        let (had, had_default) = (before.hosts.clone(), before.default().cloned());
+        self.routes = self.routes + usize::from(default.is_some()) - usize::from(had_default.is_some());
+        self.release(had_default);
+        self.hosts.reserve(Reserved::new(hosts.into_iter().collect(), default));
+        // A reserved exact host is in the table even without a rule.
+        let now = self.hosts.reserved().hosts.clone();
+        for host in had.iter().chain(&now).filter(|host| matches!(host, HostMatch::Exact(_))) {
+            if self.routes_of(host).is_none_or(HostRoutes::is_empty) {
+                let empty = || HostRoutes::new(host, Vec::new(), &[], self.hosts.path_hasher());
+                let routes = self.hosts.reserved().names(host).then(empty);
+                self.changed.insert(host.clone(), routes);
+            }
+        }
+    }
+
+    /// Sets all findings of whoever makes the rules, so that they are published with the table.
+    pub fn set_diagnostics(&mut self, diagnostics: Vec<Diagnostic>) {
+        self.diagnostics = diagnostics;
+        self.findings = None;
+    }
+
+    /// Sets all rules that whoever makes the rules cannot serve, so that the table can explain them.
+    pub fn set_unserved(&mut self, rules: Vec<UnservedRule>) {
+        self.unserved = rules;
+        self.findings = None;
+    }
+
+    /// Makes a table. It never fails: what cannot be served is among the findings, which the table holds as well
+    /// ([`RouteTable::diagnostics`]).
+    pub fn build(&mut self) -> (RouteTable, Arc<[Diagnostic]>) {
+        let findings = match self.findings.take() {
+            Some(findings) => findings,
+            None => self.all_findings(|_| None),
+        };
+        self.findings = Some(findings.clone());
+        self.table(findings)
+    }
+
+    /// As [`TableEditor::build`], where `locate` may know the line of the field that a finding names. The finding's
+    /// [`ObjectRef::line`](crate::ObjectRef::line) becomes that line; rules keep theirs. All findings are gone
+    /// through each time.
+    pub fn build_located(
+        &mut self,
+        locate: impl FnMut(&Source) -> Option<u32>,
+    ) -> (RouteTable, Arc<[Diagnostic]>) {
+        self.findings = None;
+        let findings = self.all_findings(locate);
+        self.table(findings)
+    }
+
+    fn table(&mut self, findings: Findings) -> (RouteTable, Arc<[Diagnostic]>) {
+        self.apply_changes();
+        let table = RouteTable {
+            generation: 0,
+            hosts: self.hosts.clone(),
+            backends: self.backends.table.clone(),
+            routes: self.routes,
+            served_hosts: self.served_hosts,
+            options: self.options,
+            unserved: findings.unserved,
+            diagnostics: findings.diagnostics.clone(),
+        };
+        (table, findings.diagnostics)
+    }
+
+    /// Hands the changed hosts over; where they are many, all hosts are laid out anew.
+    fn apply_changes(&mut self) {
+        let changed = std::mem::take(&mut self.changed);
+        if changed.len() <= 64 + self.hosts.named_count() / 8 {
+            changed.into_iter().for_each(|(host, routes)| self.hosts.set(&host, routes));
+            return;
+        }
+        let kept = self.hosts.named().filter(|routes| !changed.contains_key(&routes.host()));
+        let mut named: Vec<_> = kept.cloned().collect();
+        for (host, routes) in changed {
+            if Level::of(&host).0 == Level::Any {
+                self.hosts.set(&host, routes);
+            } else {
+                named.extend(routes);
+            }
+        }
+        self.hosts.replace_named(named);
+    }
+
+    /// The routes of a host as they are set now.
+    fn routes_of(&self, host: &HostMatch) -> Option<&HostRoutes> {
+        match self.changed.get(host) {
+            Some(routes) => routes.as_ref(),
+            None => self.hosts.get(host),
+        }
+    }
+
+    fn count(&mut self, before: Option<&HostRoutes>, after: Option<&HostRoutes>) {
+        let len = |routes: Option<&HostRoutes>| routes.map_or(0, |routes| routes.len() as usize);
+        self.routes = self.routes + len(after) - len(before);
+        self.served_hosts = self.served_hosts + usize::from(len(after) > 0) - usize::from(len(before) > 0);
+    }
+
+    fn release(&mut self, routes: Option<HostRoutes>) {
+        let Some(routes) = routes else { return };
+        (0..routes.len()).for_each(|number| self.backends.release(routes.backend(number)));
+    }
+
+    fn note_findings(&mut self, host: &HostMatch, found: HostFindings) {
+        let none = found.shadowed.is_empty() && found.lints.is_empty();
+        let before = if none {
+            self.host_findings.remove(host)
+        } else {
+            self.host_findings.insert(host.clone(), found)
+        };
+        if before.is_some() || !none {
+            self.findings = None;
+        }
+    }
+
+    /// Puts all findings into one order, and gives those that name a field its line.
+    fn all_findings(&self, mut locate: impl FnMut(&Source) -> Option<u32>) -> Findings {
+        let of_hosts = self.host_findings.values();
+        let shadowed = of_hosts.clone().flat_map(|found| &found.shadowed);
+        let mut unserved: Vec<_> = self.unserved.iter().chain(shadowed).cloned().collect();
+        unserved.iter_mut().for_each(|rule| rule.finding.locate(&mut locate));
+        unserved.sort_by(|a, b| a.order().cmp(&b.order()));
+        unserved.dedup();
+        let lints = of_hosts.flat_map(|found| &found.lints);
+        let mut diagnostics: Vec<_> = self.diagnostics.iter().chain(lints).cloned().collect();
+        diagnostics.iter_mut().for_each(|finding| finding.locate(&mut locate));
+        diagnostics.extend(unserved.iter().map(|rule| rule.finding.clone()));
+        let order = |finding: &Diagnostic| {
+            (finding.source.clone(), finding.code, finding.message.clone(), finding.help.clone())
+        };
+        diagnostics.sort_by_cached_key(order);
+        diagnostics.dedup();
+        Findings { unserved: unserved.into(), diagnostics: diagnostics.into() }
+    }
+}

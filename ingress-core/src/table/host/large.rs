@@ -1,0 +1,207 @@
+//! A host with many paths: a hash table of their texts.
+//!
+//! A path is hashed once, border by border, and what the hash is at a border stands for the prefix that ends there;
+//! only borders that some entry has are looked up. The tags of all slots lie close together, so that what is not
+//! there is found out in one or two lines of memory.
+
+use std::hash::{BuildHasher, Hasher};
+use std::ops::ControlFlow;
+
+use arrayvec::ArrayVec;
+use foldhash::fast::RandomState;
+
+use super::block::{Block, Entries, Entry};
+use crate::path::{Borders, MarkedPath};
+
+/// Stands for no entry.
+const NONE: u32 = u32::MAX;
+/// The slash at the end of a Prefix, beside the place of its record.
+const SLASH: u32 = 1 << 31;
+/// In front of a record's text: its length, the Exact entry and the first Prefix entry with this text.
+const RECORD: usize = 9;
+
+/// Where things are in a large block: the place of each entry's record; tags of two bytes; a record's place for each
+/// slot; records.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Large<'b> {
+    block: Block<'b>,
+    places_at: usize,
+    tags_at: usize,
+    slots_at: usize,
+    /// Places of records count from here.
+    records_at: usize,
+    mask: usize,
+}
+
+/// The hashes of a path.
+#[derive(Debug)]
+pub(super) struct Hashes {
+    /// At each border that counts.
+    at: ArrayVec<u64, { Borders::MAX + 1 }>,
+    /// Which borders these are.
+    borders: Borders,
+    whole: u64,
+}
+
+impl<'b> Large<'b> {
+    #[inline]
+    pub(super) fn new(block: Block<'b>) -> Self {
+        let count = (block.exact() + block.prefixes()) as usize;
+        let slots = 1 << block.slots_log2();
+        let places_at = block.entries_at();
+        let tags_at = places_at + 4 * count;
+        let slots_at = tags_at + 2 * slots;
+        Self { block, places_at, tags_at, slots_at, records_at: slots_at + 4 * slots, mask: slots - 1 }
+    }
+
+    /// The number of slots for that many entries.
+    pub(super) fn slots_log2(count: usize) -> u8 {
+        (2 * count).next_power_of_two().ilog2() as u8
+    }
+
+    /// Appends the entries to a block.
+    pub(super) fn write(entries: &Entries<'_>, hasher: &RandomState, bytes: &mut Vec<u8>) {
+        let slots = 1 << Self::slots_log2(entries.len());
+        let (mut places, mut tags, mut slot_places) = (Vec::new(), vec![0u16; slots], vec![NONE; slots]);
+        let mut records: Vec<u8> = Vec::new();
+        for (number, entry) in entries.iter().enumerate() {
+            let is_exact = number < entries.exact.len();
+            let text = entry.text.as_bytes();
+            let borders = Borders(Borders::of(entry.text).0 & entries.prefix_lengths().0);
+            let hash = Hashes::new(hasher, text, borders).whole;
+            let mut at = hash as usize & (slots - 1);
+            let place = loop {
+                let place = slot_places[at] as usize;
+                if tags[at] == 0 {
+                    (tags[at], slot_places[at]) = (tag(hash), records.len() as u32);
+                    records.push(text.len() as u8);
+                    records.extend([0xff; RECORD - 1]);
+                    records.extend(text);
+                    break slot_places[at] as usize;
+                }
+                if tags[at] == tag(hash)
+                    && records[place + RECORD..].get(..text.len()) == Some(text)
+                    && usize::from(records[place]) == text.len()
+                {
+                    break place;
+                }
+                at = (at + 1) & (slots - 1);
+            };
+            let own = place + if is_exact { 1 } else { 5 };
+            if records[own..own + 4] == NONE.to_le_bytes() {
+                records[own..own + 4].copy_from_slice(&(number as u32).to_le_bytes());
+            }
+            places.push(place as u32 | if entry.slash { SLASH } else { 0 });
+        }
+        places.iter().for_each(|place| bytes.extend(place.to_le_bytes()));
+        tags.iter().for_each(|tag| bytes.extend(tag.to_le_bytes()));
+        slot_places.iter().for_each(|place| bytes.extend(place.to_le_bytes()));
+        bytes.extend(records);
+    }
+
+    #[inline]
+    pub(super) fn hashes(self, hasher: &RandomState, path: MarkedPath<'_>) -> Hashes {
+        let borders = Borders(path.borders.0 & self.block.prefix_lengths().0);
+        // The rest of a long path is no entry.
+        let text = path.text.as_bytes();
+        Hashes::new(hasher, &text[..text.len().min(Borders::MAX)], borders)
+    }
+
+    #[inline]
+    pub(super) fn exact(self, path: MarkedPath<'_>, hashes: &Hashes) -> Option<u32> {
+        if !self.block.exact_lengths().has(path.text.len()) {
+            return None;
+        }
+        let record = self.record(hashes.whole, path.text.as_bytes())?;
+        Some(self.block.u32(record + 1)).filter(|&entry| entry != NONE)
+    }
+
+    /// The prefixes that take the path, the longest first.
+    #[inline]
+    pub(super) fn prefixes<R>(
+        self,
+        path: MarkedPath<'_>,
+        hashes: &Hashes,
+        mut visit: impl FnMut(u32) -> ControlFlow<R>,
+    ) -> ControlFlow<R> {
+        let mut borders = hashes.borders.0;
+        for &hash in hashes.at.iter().rev() {
+            let len = 63 - borders.leading_zeros() as usize;
+            borders ^= 1 << len;
+            let Some(record) = self.record(hash, &path.text.as_bytes()[..len]) else { continue };
+            let entry = self.block.u32(record + 5);
+            if entry != NONE {
+                visit(entry)?;
+                // With and without the slash they have one record, and stand side by side.
+                if self.place(entry + 1) == Some(record) {
+                    visit(entry + 1)?;
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// The place of the record with this text.
+    #[inline]
+    fn record(self, hash: u64, text: &[u8]) -> Option<usize> {
+        let mut at = hash as usize & self.mask;
+        loop {
+            match self.block.u16(self.tags_at + 2 * at) {
+                0 => return None,
+                found if found == tag(hash) => {
+                    let record = self.records_at + self.block.u32(self.slots_at + 4 * at) as usize;
+                    if usize::from(self.block.0[record]) == text.len()
+                        && self.block.0[record + RECORD..].starts_with(text)
+                    {
+                        return Some(record);
+                    }
+                }
+                _ => {}
+            }
+            at = (at + 1) & self.mask;
+        }
+    }
+
+    #[inline]
+    fn place(self, entry: u32) -> Option<usize> {
+        let count = self.block.exact() + self.block.prefixes();
+        let place = (entry < count).then(|| self.block.u32(self.places_at + 4 * entry as usize))?;
+        Some(self.records_at + (place & !SLASH) as usize)
+    }
+
+    pub(super) fn entry(self, number: u32) -> Entry<'b> {
+        let place = self.block.u32(self.places_at + 4 * number as usize);
+        let record = self.records_at + (place & !SLASH) as usize;
+        let text = &self.block.0[record + RECORD..][..usize::from(self.block.0[record])];
+        Entry { text: std::str::from_utf8(text).expect("a text was written"), slash: place & SLASH != 0 }
+    }
+}
+
+impl Hashes {
+    /// `borders` are those of the path at which some entry ends.
+    #[inline]
+    fn new(hasher: &RandomState, text: &[u8], borders: Borders) -> Self {
+        let mut hashes = Self { at: ArrayVec::new(), borders, whole: 0 };
+        let mut hasher = hasher.build_hasher();
+        let (mut rest, mut start) = (borders.0, 0);
+        while rest != 0 {
+            let end = rest.trailing_zeros() as usize;
+            rest &= rest - 1;
+            hasher.write(&text[start..end]);
+            hashes.at.push(hasher.finish());
+            start = end;
+        }
+        hashes.whole = hasher.finish();
+        if start < text.len() {
+            hasher.write(&text[start..]);
+            hashes.whole = hasher.finish();
+        }
+        hashes
+    }
+}
+
+/// Of the bits that do not choose the slot; never 0.
+#[inline]
+fn tag(hash: u64) -> u16 {
+    (hash >> 48) as u16 | 1
+}

@@ -1,0 +1,277 @@
+//! The routes of one host: the only modules that know how paths are searched.
+//!
+//! Plain paths of up to [`Borders::MAX`] bytes are entries of a block of bytes, in the shape that fits their number:
+//! `small` or `large`. What few hosts have is beside it, where an ordinary lookup never looks: templates and
+//! expressions (`patterns`), longer paths (`trie`), conditions.
+
+mod block;
+mod extra;
+mod large;
+mod patterns;
+mod small;
+mod trie;
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+use super::explain::HostVerdict;
+use super::route::Route;
+use super::visit::{Level, Visitor};
+use crate::path::{Borders, MarkedPath};
+use crate::{Conditions, HostMatch, PathMatch, Rule, Source};
+use block::{Block, CONDITIONAL, DEFAULT, Entries, Entry, LARGE, SPECIAL};
+use extra::Extra;
+use large::Large;
+use small::Small;
+
+/// Up to this many plain paths a host has the small shape. `cargo bench -p benches --bench lookup` has both.
+const MAX_SMALL: usize = 40;
+
+/// The routes of one host, numbered from 0 in order of precedence.
+#[derive(Clone, Debug)]
+pub(super) struct HostRoutes {
+    bytes: Arc<[u8]>,
+    extra: Option<Arc<Extra>>,
+}
+
+impl HostRoutes {
+    /// `rules` are all of this host, in order of precedence, none hidden; `backends` are the numbers of theirs.
+    pub(super) fn new(host: &HostMatch, rules: Vec<Rule>, backends: &[u32], hasher: &RandomState) -> Self {
+        Self::shaped(host, rules, backends, hasher, MAX_SMALL)
+    }
+
+    fn shaped(
+        host: &HostMatch,
+        rules: Vec<Rule>,
+        backends: &[u32],
+        hasher: &RandomState,
+        max_small: usize,
+    ) -> Self {
+        let mut entries = Entries::default();
+        for rule in firsts(&rules).map(|number| &rules[number]) {
+            match &rule.path {
+                path if is_long(path) => {}
+                PathMatch::Exact(text) => entries.exact.push(Entry { text: text.as_str(), slash: false }),
+                PathMatch::Prefix(text) => {
+                    let slash = text.as_str().ends_with('/');
+                    entries.prefixes.push(Entry { text: text.without_slash(), slash });
+                }
+                _ => {}
+            }
+        }
+        let has_default = rules.last().is_some_and(|rule| rule.path == PathMatch::Default);
+        let conditional = rules.iter().any(|rule| !rule.conditions.is_empty());
+        let special = conditional || entries.len() + usize::from(has_default) != rules.len();
+        let large = entries.len() > max_small;
+        let flag = |is: bool, flag| if is { flag } else { 0 };
+        let flags = flag(conditional, CONDITIONAL)
+            | flag(special, SPECIAL)
+            | flag(has_default, DEFAULT)
+            | flag(large, LARGE);
+        let bytes = if large {
+            let mut bytes = block::start(host, flags, Large::slots_log2(entries.len()), &entries, backends);
+            Large::write(&entries, hasher, &mut bytes);
+            bytes
+        } else {
+            let mut bytes = block::start(host, flags, 0, &entries, backends);
+            Small::write(&entries, &mut bytes);
+            bytes
+        };
+        Self { bytes: bytes.into(), extra: Extra::new(rules, special).map(Arc::new) }
+    }
+
+    #[inline]
+    fn block(&self) -> Block<'_> {
+        Block(&self.bytes)
+    }
+
+    #[inline]
+    pub(super) fn is(&self, level: Level, name: &[u8]) -> bool {
+        self.block().is(level, name)
+    }
+
+    pub(super) fn level(&self) -> Level {
+        self.block().level()
+    }
+
+    pub(super) fn name(&self) -> &[u8] {
+        self.block().name().as_bytes()
+    }
+
+    pub(super) fn host(&self) -> HostMatch {
+        self.block().host()
+    }
+
+    pub(super) fn len(&self) -> u32 {
+        self.block().routes()
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.block().routes() == 0
+    }
+
+    /// The routes, the strongest first.
+    pub(super) fn routes(&self) -> impl ExactSizeIterator<Item = Route<'_>> {
+        (0..self.len()).map(|number| Route::new(self, number))
+    }
+
+    #[inline]
+    pub(super) fn is_conditional(&self) -> bool {
+        self.block().flags() & CONDITIONAL != 0
+    }
+
+    /// The number of what serves a route.
+    #[inline]
+    pub(super) fn backend(&self, route: u32) -> u32 {
+        self.block().backend(route)
+    }
+
+    /// A path that is more than a text.
+    pub(super) fn special_path(&self, route: u32) -> Option<&PathMatch> {
+        self.extra.as_ref()?.special.as_ref().map(|special| &special.paths[route as usize])
+    }
+
+    pub(super) fn path(&self, route: u32) -> PathMatch {
+        if let Some(path) = self.special_path(route) {
+            return path.clone();
+        }
+        let block = self.block();
+        if route >= block.exact() + block.prefixes() {
+            return PathMatch::Default;
+        }
+        let large = block.flags() & LARGE != 0;
+        let entry = if large { Large::new(block).entry(route) } else { Small::new(block).entry(route) };
+        if route < block.exact() {
+            PathMatch::known_exact(entry.text)
+        } else {
+            PathMatch::known_prefix(entry.text, entry.slash)
+        }
+    }
+
+    pub(super) fn conditions(&self, route: u32) -> &Conditions {
+        const NONE: &Conditions = &Conditions::NONE;
+        let special = self.extra.as_ref().and_then(|extra| extra.special.as_ref());
+        special.and_then(|special| special.conditions[route as usize].as_deref()).unwrap_or(NONE)
+    }
+
+    pub(super) fn source(&self, route: u32) -> Option<&Source> {
+        self.extra.as_ref()?.sources.get(route as usize)?.as_ref()
+    }
+
+    /// Whether no further route of the host takes the same paths.
+    pub(super) fn is_last(&self, route: u32) -> bool {
+        let special = self.extra.as_ref().and_then(|extra| extra.special.as_ref());
+        special.is_none_or(|special| special.last[route as usize])
+    }
+
+    /// Exact paths, then templates and expressions, then prefixes, then the default backend.
+    #[inline]
+    pub(super) fn visit<'t, V: Visitor<'t>>(
+        &'t self,
+        path: MarkedPath<'_>,
+        hasher: &RandomState,
+        visitor: &mut V,
+    ) -> ControlFlow<Route<'t>> {
+        let block = self.block();
+        if block.flags() & SPECIAL != 0 {
+            return self.visit_special(path, hasher, visitor);
+        }
+        if block.flags() & LARGE == 0 {
+            let small = Small::new(block);
+            if let Some(exact) = small.exact(path) {
+                visitor.candidate(Route::new(self, exact))?;
+            }
+            small.prefixes(path, |entry| visitor.candidate(Route::new(self, entry)))?;
+        } else {
+            let large = Large::new(block);
+            let hashes = large.hashes(hasher, path);
+            if let Some(exact) = large.exact(path, &hashes) {
+                visitor.candidate(Route::new(self, exact))?;
+            }
+            large.prefixes(path, &hashes, |entry| visitor.candidate(Route::new(self, entry)))?;
+        }
+        self.visit_default(visitor)
+    }
+
+    fn visit_special<'t, V: Visitor<'t>>(
+        &'t self,
+        path: MarkedPath<'_>,
+        hasher: &RandomState,
+        visitor: &mut V,
+    ) -> ControlFlow<Route<'t>> {
+        let block = self.block();
+        let Some(special) = self.extra.as_ref().and_then(|extra| extra.special.as_ref()) else {
+            return ControlFlow::Continue(());
+        };
+        let mut visit = |number| visitor.candidate(Route::new(self, number));
+        if let Some(exact) = special.long.as_ref().and_then(|long| long.exact(path.text)) {
+            visit(exact)?;
+        }
+        let first = |entry: u32| special.firsts[entry as usize];
+        if block.flags() & LARGE == 0 {
+            let small = Small::new(block);
+            if let Some(exact) = small.exact(path) {
+                visit(first(exact))?;
+            }
+            special.visit(path.text, &mut visit)?;
+            small.prefixes(path, |entry| visit(first(entry)))?;
+        } else {
+            let large = Large::new(block);
+            let hashes = large.hashes(hasher, path);
+            if let Some(exact) = large.exact(path, &hashes) {
+                visit(first(exact))?;
+            }
+            special.visit(path.text, &mut visit)?;
+            large.prefixes(path, &hashes, |entry| visit(first(entry)))?;
+        }
+        self.visit_default(visitor)
+    }
+
+    #[inline]
+    pub(super) fn visit_default<'t, V: Visitor<'t>>(&'t self, visitor: &mut V) -> ControlFlow<Route<'t>> {
+        match self.default() {
+            Some(number) => visitor.candidate(Route::new(self, number)),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    /// The first route for paths that no other takes.
+    #[inline]
+    fn default(&self) -> Option<u32> {
+        let block = self.block();
+        if block.flags() & DEFAULT == 0 {
+            return None;
+        }
+        let special = self.extra.as_ref().and_then(|extra| extra.special.as_ref());
+        match special {
+            Some(special) if block.flags() & SPECIAL != 0 => special.default,
+            _ => Some(block.routes() - 1),
+        }
+    }
+
+    #[inline]
+    pub(super) fn verdict(routes: Option<&Self>) -> HostVerdict {
+        match routes {
+            None => HostVerdict::Absent,
+            Some(routes) if routes.is_empty() => HostVerdict::Reserved,
+            Some(_) => HostVerdict::Asked,
+        }
+    }
+}
+
+/// The numbers of the first rule for each path; those that follow one differ in conditions.
+fn firsts(rules: &[Rule]) -> impl Iterator<Item = usize> {
+    (0..rules.len()).filter(|&number| number == 0 || !rules[number - 1].takes_same_paths(&rules[number]))
+}
+
+/// Whether a plain path has no bit in [`Borders`].
+fn is_long(path: &PathMatch) -> bool {
+    match path {
+        PathMatch::Exact(text) => text.as_str().len() > Borders::MAX,
+        PathMatch::Prefix(text) => text.without_slash().len() > Borders::MAX,
+        _ => false,
+    }
+}
