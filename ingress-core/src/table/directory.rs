@@ -1,15 +1,14 @@
 //! From a host to its routes.
 
 use std::hash::{BuildHasher, Hasher};
-use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use super::host::HostRoutes;
 use super::radix::Radix;
+use super::shard::{Host, Shard};
 use super::visit::Level;
 
-/// A hash table cut into shards of a few dozen hosts, so that a change copies one of them and clones share the others.
+/// A hash table cut into shards, so that a change copies one of them and clones share the others.
 ///
 /// The hash is seeded anew whenever the table is laid out anew, since names are other people's text.
 #[derive(Clone, Debug, Default)]
@@ -21,67 +20,45 @@ pub(super) struct Directory {
     shards: Radix<Shard>,
 }
 
-/// Slots by linear probing; their number is a power of two, and at least one is free. Without a host there is none.
-type Shard = Arc<[Slot]>;
-
-#[derive(Clone, Debug, Default)]
-struct Slot {
-    tag: u32,
-    host: Option<HostRoutes>,
-}
-
-/// Hosts in a shard, on average, where it is laid out; and when it is laid out anew.
-const FEW: usize = 8;
-const WANTED: usize = 24;
-const MANY: usize = 48;
+/// Hosts in a shard, on average: below and above these the table is laid out anew, with so many.
+const FEW: usize = 12;
+const WANTED: usize = 48;
+const MANY: usize = 96;
 
 impl Directory {
     /// Lays all hosts out; each comes once.
-    pub(super) fn new(hosts: Vec<HostRoutes>) -> Self {
+    pub(super) fn new(hosts: &[Host<'_>]) -> Self {
         let bits = hosts.len().div_ceil(WANTED).next_power_of_two().ilog2();
         let mut directory = Self { bits, len: hosts.len(), ..Self::default() };
-        let mut shards: Vec<Vec<Slot>> = vec![Vec::new(); 1 << bits];
-        for host in hosts {
+        let mut shards: Vec<Vec<(u32, Host<'_>)>> = vec![Vec::new(); 1 << bits];
+        for &host in hosts {
             let (shard, tag) = directory.place(host.level(), host.name());
-            shards[shard].push(Slot { tag, host: Some(host) });
+            shards[shard].push((tag, host));
         }
-        for (number, slots) in shards.into_iter().enumerate() {
-            directory.shards.set(number, lay_out(slots));
+        for (number, hosts) in shards.iter().enumerate() {
+            directory.shards.set(number, Shard::new(hosts));
         }
         directory
     }
 
     #[inline]
-    pub(super) fn get(&self, level: Level, name: &[u8]) -> Option<&HostRoutes> {
+    pub(super) fn get(&self, level: Level, name: &[u8]) -> Option<Host<'_>> {
         let (shard, tag) = self.place(level, name);
-        let slots = &**self.shards.get(shard)?;
-        let mask = slots.len().checked_sub(1)?;
-        let mut at = tag as usize & mask;
-        loop {
-            let slot = &slots[at];
-            let host = slot.host.as_ref()?;
-            if slot.tag == tag && host.is(level, name) {
-                return Some(host);
-            }
-            at = (at + 1) & mask;
-        }
+        self.shards.get(shard)?.get(tag, level, name)
     }
 
     /// Makes `routes` the routes of a host, or takes it out.
-    pub(super) fn set(&mut self, level: Level, name: &[u8], routes: Option<HostRoutes>) {
+    pub(super) fn set(&mut self, level: Level, name: &[u8], routes: Option<Host<'_>>) {
         let (number, tag) = self.place(level, name);
         let shard = self.shards.slot(number);
-        let (before, added) = (shard.len(), usize::from(routes.is_some()));
-        let mut slots: Vec<Slot> = Vec::with_capacity(before);
-        let others = shard.iter().filter(|slot| slot.host.as_ref().is_some_and(|host| !host.is(level, name)));
-        slots.extend(others.cloned());
-        let had = shard.iter().filter(|slot| slot.host.is_some()).count() - slots.len();
-        slots.extend(routes.map(|host| Slot { tag, host: Some(host) }));
-        *shard = lay_out(slots);
-        self.len = self.len + added - had;
+        let mut hosts: Vec<_> = shard.iter().filter(|(_, host)| !host.block().is(level, name)).collect();
+        let had = shard.iter().count() - hosts.len();
+        hosts.extend(routes.map(|host| (tag, host)));
+        self.len = self.len + usize::from(routes.is_some()) - had;
+        *shard = Shard::new(&hosts);
         let average = self.len >> self.bits;
         if average > MANY || (average < FEW && self.bits > 0) {
-            *self = Self::new(self.iter().cloned().collect());
+            *self = Self::new(&self.iter().collect::<Vec<_>>());
         }
     }
 
@@ -90,8 +67,8 @@ impl Directory {
     }
 
     /// All hosts, in no order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &HostRoutes> {
-        self.shards.iter().flat_map(|shard| shard.iter()).filter_map(|slot| slot.host.as_ref())
+    pub(super) fn iter(&self) -> impl Iterator<Item = Host<'_>> {
+        self.shards.iter().flat_map(Shard::iter).map(|(_, host)| host)
     }
 
     /// The shard, and the tag inside it.
@@ -102,20 +79,4 @@ impl Directory {
         let hash = hasher.finish() ^ (level as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         ((hash >> 32 << self.bits >> 32) as usize, hash as u32)
     }
-}
-
-fn lay_out(entries: Vec<Slot>) -> Shard {
-    if entries.is_empty() {
-        return Shard::default();
-    }
-    let count = (entries.len() + entries.len() / 3 + 1).next_power_of_two();
-    let mut slots = vec![Slot::default(); count];
-    for entry in entries {
-        let mut at = entry.tag as usize & (count - 1);
-        while slots[at].host.is_some() {
-            at = (at + 1) & (count - 1);
-        }
-        slots[at] = entry;
-    }
-    slots.into()
 }

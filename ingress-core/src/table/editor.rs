@@ -3,11 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use super::backends::Registry;
 use super::conflicts::{lint, take_shadowed};
-use super::host::HostRoutes;
+use super::host;
 use super::hosts::{HostIndex, Reserved};
 use super::options::Options;
+use super::shard::{Host, Shard};
 use super::visit::Level;
 use super::{AmbiguousPaths, HostFallthrough, RouteTable, UnservedRule};
 use crate::{Algorithm, BackendRef, Diagnostic, Endpoint, HostMatch, PathMatch, Rule, Source};
@@ -40,7 +43,7 @@ use crate::{Algorithm, BackendRef, Diagnostic, Endpoint, HostMatch, PathMatch, R
 pub struct TableEditor {
     hosts: HostIndex,
     /// Hosts that were set since the last table; `None` for one without rules.
-    changed: HashMap<HostMatch, Option<HostRoutes>>,
+    changed: HashMap<HostMatch, Option<Shard>, RandomState>,
     backends: Registry,
     options: Options,
     routes: usize,
@@ -83,10 +86,12 @@ impl TableEditor {
         // The old numbers are given back after the new ones are taken, so that what stays keeps its number.
         let backends: Vec<u32> = rules.iter().map(|rule| self.backends.acquire(&rule.backends)).collect();
         let routes = (!rules.is_empty() || self.hosts.reserved().names(&host))
-            .then(|| HostRoutes::new(&host, rules, &backends, self.hosts.path_hasher()));
-        let before = self.routes_of(&host).cloned();
-        self.count(before.as_ref(), routes.as_ref());
-        self.release(before);
+            .then(|| host::compile(&host, rules, &backends, self.hosts.path_hasher()));
+        let before = self.routes_of(&host).map(backends_of).unwrap_or_default();
+        self.routes = self.routes + backends.len() - before.len();
+        self.served_hosts =
+            self.served_hosts + usize::from(!backends.is_empty()) - usize::from(!before.is_empty());
+        before.into_iter().for_each(|number| self.backends.release(number));
         self.changed.insert(host, routes);
     }
 
@@ -119,18 +124,19 @@ impl TableEditor {
         let default = default.filter(|_| !hosts.is_empty()).map(|backend| {
             let rule = Rule::new(HostMatch::Any, PathMatch::Default, backend);
             let number = self.backends.acquire(&rule.backends);
-            HostRoutes::new(&HostMatch::Any, vec![rule], &[number], self.hosts.path_hasher())
+            host::compile(&HostMatch::Any, vec![rule], &[number], self.hosts.path_hasher())
         });
         let before = self.hosts.reserved();
-        let (had, had_default) = (before.hosts.clone(), before.default().cloned());
-        self.routes = self.routes + usize::from(default.is_some()) - usize::from(had_default.is_some());
-        self.release(had_default);
+        let had_default = before.default().map(backends_of).unwrap_or_default();
+        let had = before.hosts.clone();
+        self.routes = self.routes + usize::from(default.is_some()) - had_default.len();
+        had_default.into_iter().for_each(|number| self.backends.release(number));
         self.hosts.reserve(Reserved::new(hosts.into_iter().collect(), default));
         // A reserved exact host is in the table even without a rule.
         let now = self.hosts.reserved().hosts.clone();
         for host in had.iter().chain(&now).filter(|host| matches!(host, HostMatch::Exact(_))) {
-            if self.routes_of(host).is_none_or(HostRoutes::is_empty) {
-                let empty = || HostRoutes::new(host, Vec::new(), &[], self.hosts.path_hasher());
+            if self.routes_of(host).is_none_or(Host::is_empty) {
+                let empty = || host::compile(host, Vec::new(), &[], self.hosts.path_hasher());
                 let routes = self.hosts.reserved().names(host).then(empty);
                 self.changed.insert(host.clone(), routes);
             }
@@ -189,40 +195,28 @@ impl TableEditor {
 
     /// Hands the changed hosts over; where they are many, all hosts are laid out anew.
     fn apply_changes(&mut self) {
-        let changed = std::mem::take(&mut self.changed);
+        let mut changed = std::mem::take(&mut self.changed);
         if changed.len() <= 64 + self.hosts.named_count() / 8 {
             changed.into_iter().for_each(|(host, routes)| self.hosts.set(&host, routes));
             return;
         }
         let kept = self.hosts.named().filter(|routes| !changed.contains_key(&routes.host()));
-        let mut named: Vec<_> = kept.cloned().collect();
-        for (host, routes) in changed {
-            if Level::of(&host).0 == Level::Any {
-                self.hosts.set(&host, routes);
-            } else {
-                named.extend(routes);
-            }
+        let named = changed.iter().filter(|(host, _)| Level::of(host).0 != Level::Any);
+        let all: Vec<_> =
+            kept.chain(named.filter_map(|(_, routes)| routes.as_ref()).map(Shard::only)).collect();
+        let mut hosts = self.hosts.with_named(&all);
+        if let Some(any) = changed.remove(&HostMatch::Any) {
+            hosts.set(&HostMatch::Any, any);
         }
-        self.hosts.replace_named(named);
+        self.hosts = hosts;
     }
 
     /// The routes of a host as they are set now.
-    fn routes_of(&self, host: &HostMatch) -> Option<&HostRoutes> {
+    fn routes_of(&self, host: &HostMatch) -> Option<Host<'_>> {
         match self.changed.get(host) {
-            Some(routes) => routes.as_ref(),
+            Some(routes) => routes.as_ref().map(Shard::only),
             None => self.hosts.get(host),
         }
-    }
-
-    fn count(&mut self, before: Option<&HostRoutes>, after: Option<&HostRoutes>) {
-        let len = |routes: Option<&HostRoutes>| routes.map_or(0, |routes| routes.len() as usize);
-        self.routes = self.routes + len(after) - len(before);
-        self.served_hosts = self.served_hosts + usize::from(len(after) > 0) - usize::from(len(before) > 0);
-    }
-
-    fn release(&mut self, routes: Option<HostRoutes>) {
-        let Some(routes) = routes else { return };
-        (0..routes.len()).for_each(|number| self.backends.release(routes.backend(number)));
     }
 
     fn note_findings(&mut self, host: &HostMatch, found: HostFindings) {
@@ -256,4 +250,9 @@ impl TableEditor {
         diagnostics.dedup();
         Findings { unserved: unserved.into(), diagnostics: diagnostics.into() }
     }
+}
+
+/// The numbers of what serves the routes of a host.
+fn backends_of(host: Host<'_>) -> Vec<u32> {
+    (0..host.len()).map(|route| host.backend(route)).collect()
 }

@@ -8,8 +8,8 @@ use foldhash::fast::RandomState;
 
 use super::directory::Directory;
 use super::explain::HostVerdict;
-use super::host::HostRoutes;
 use super::route::Route;
+use super::shard::{Host, Shard};
 use super::visit::{Level, Visitor};
 use crate::path::MarkedPath;
 use crate::{HostMatch, RequestHost};
@@ -19,7 +19,7 @@ use crate::{HostMatch, RequestHost};
 pub(super) struct HostIndex {
     /// Exact hosts and wildcards.
     named: Directory,
-    any: Option<HostRoutes>,
+    any: Option<Shard>,
     reserved: Arc<Reserved>,
     /// For the paths of all hosts.
     path_hasher: RandomState,
@@ -34,7 +34,7 @@ pub(super) struct Reserved {
     /// What follows `*.`: all names below are reserved.
     suffixes: HashSet<Box<[u8]>, RandomState>,
     /// What serves these hosts instead: a single route for any host and path.
-    default: Option<HostRoutes>,
+    default: Option<Shard>,
 }
 
 impl HostIndex {
@@ -46,21 +46,21 @@ impl HostIndex {
         self.named.len()
     }
 
-    /// Lays all named hosts out anew.
-    pub(super) fn replace_named(&mut self, hosts: Vec<HostRoutes>) {
-        self.named = Directory::new(hosts);
+    /// As this one, with other named hosts.
+    pub(super) fn with_named(&self, hosts: &[Host<'_>]) -> Self {
+        Self { named: Directory::new(hosts), ..self.clone() }
     }
 
-    pub(super) fn set(&mut self, host: &HostMatch, routes: Option<HostRoutes>) {
+    pub(super) fn set(&mut self, host: &HostMatch, routes: Option<Shard>) {
         match Level::of(host) {
             (Level::Any, _) => self.any = routes,
-            (level, name) => self.named.set(level, name.as_bytes(), routes),
+            (level, name) => self.named.set(level, name.as_bytes(), routes.as_ref().map(Shard::only)),
         }
     }
 
-    pub(super) fn get(&self, host: &HostMatch) -> Option<&HostRoutes> {
+    pub(super) fn get(&self, host: &HostMatch) -> Option<Host<'_>> {
         match Level::of(host) {
-            (Level::Any, _) => self.any.as_ref(),
+            (Level::Any, _) => self.any.as_ref().map(Shard::only),
             (level, name) => self.named.get(level, name.as_bytes()),
         }
     }
@@ -74,15 +74,16 @@ impl HostIndex {
     }
 
     /// Exact hosts and wildcards, in no order.
-    pub(super) fn named(&self) -> impl Iterator<Item = &HostRoutes> {
+    pub(super) fn named(&self) -> impl Iterator<Item = Host<'_>> {
         self.named.iter()
     }
 
     /// All hosts by precedence and name, and then what serves reserved hosts instead.
-    pub(super) fn sorted(&self) -> Vec<&HostRoutes> {
+    pub(super) fn sorted(&self) -> Vec<Host<'_>> {
         let mut named: Vec<_> = self.named.iter().collect();
         named.sort_by(|a, b| (a.level() as u8, a.name()).cmp(&(b.level() as u8, b.name())));
-        named.into_iter().chain(&self.any).chain(&self.reserved.default).collect()
+        let single = self.any.iter().chain(&self.reserved.default).map(Shard::only);
+        named.into_iter().chain(single).collect()
     }
 
     /// A host that matches owns the request: where no path of it fits, its own default backend serves and
@@ -96,20 +97,21 @@ impl HostIndex {
         visitor: &mut V,
     ) -> ControlFlow<Route<'t>> {
         let exact = self.named.get(Level::Exact, host.as_bytes());
-        visitor.host(Level::Exact, HostRoutes::verdict(exact), exact);
+        visitor.host(Level::Exact, Host::verdict(exact), exact);
         if let Some(routes) = exact {
             routes.visit(path, &self.path_hasher, visitor)?;
         }
         if exact.is_none() || (fallthrough && !self.reserved.names.contains(host.as_bytes())) {
             let wildcard = host.parent().and_then(|parent| self.named.get(Level::Wildcard, parent));
-            visitor.host(Level::Wildcard, HostRoutes::verdict(wildcard), wildcard);
+            visitor.host(Level::Wildcard, Host::verdict(wildcard), wildcard);
             if let Some(routes) = wildcard {
                 routes.visit(path, &self.path_hasher, visitor)?;
             }
             let owned = exact.is_some() || wildcard.is_some();
             if (!owned || fallthrough) && !self.reserved.takes(host) {
-                visitor.host(Level::Any, HostRoutes::verdict(self.any.as_ref()), self.any.as_ref());
-                return match &self.any {
+                let any = self.any.as_ref().map(Shard::only);
+                visitor.host(Level::Any, Host::verdict(any), any);
+                return match any {
                     Some(any) => any.visit(path, &self.path_hasher, visitor),
                     None => ControlFlow::Continue(()),
                 };
@@ -121,12 +123,12 @@ impl HostIndex {
             visitor.host(Level::Any, HostVerdict::OnlyDefault, None);
             &self.any
         };
-        default.as_ref().map_or(ControlFlow::Continue(()), |default| default.visit_default(visitor))
+        default.as_ref().map_or(ControlFlow::Continue(()), |default| default.only().visit_default(visitor))
     }
 }
 
 impl Reserved {
-    pub(super) fn new(hosts: Vec<HostMatch>, default: Option<HostRoutes>) -> Self {
+    pub(super) fn new(hosts: Vec<HostMatch>, default: Option<Shard>) -> Self {
         let mut reserved = Self { default, ..<Self as Default>::default() };
         for host in &hosts {
             match Level::of(host) {
@@ -139,8 +141,8 @@ impl Reserved {
     }
 
     /// What serves these hosts where no rule for them does.
-    pub(super) fn default(&self) -> Option<&HostRoutes> {
-        self.default.as_ref()
+    pub(super) fn default(&self) -> Option<Host<'_>> {
+        self.default.as_ref().map(Shard::only)
     }
 
     /// Whether the host itself is reserved, apart from those above it.

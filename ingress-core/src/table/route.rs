@@ -5,14 +5,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::backends::{BackendTable, Serving};
-use super::host::HostRoutes;
+use super::shard::Host;
 use crate::condition::Unmet;
 use crate::{Backend, Conditions, HostMatch, PathMatch, RequestHead, RequestPath, Source};
 
 /// The compiled form of one rule: a place in a table.
 #[derive(Clone, Copy, Debug)]
 pub struct Route<'t> {
-    host: &'t HostRoutes,
+    host: Host<'t>,
     number: u32,
 }
 
@@ -28,14 +28,14 @@ pub struct RouteMatch<'t> {
 
 impl<'t> Route<'t> {
     #[inline]
-    pub(super) fn new(host: &'t HostRoutes, number: u32) -> Self {
+    pub(super) fn new(host: Host<'t>, number: u32) -> Self {
         Self { host, number }
     }
 
     /// Whether both are the same place of the same table.
     #[inline]
     pub(super) fn is(self, other: Self) -> bool {
-        std::ptr::eq(self.host, other.host) && self.number == other.number
+        self.host.is(other.host) && self.number == other.number
     }
 
     /// Whether some route of its host has conditions.

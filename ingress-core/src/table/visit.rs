@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use super::explain::HostVerdict;
-use super::host::HostRoutes;
 use super::route::Route;
+use super::shard::Host;
 use crate::{HostMatch, RequestHead};
 
 /// A kind of host, the strongest first.
@@ -19,7 +19,7 @@ pub(super) enum Level {
 pub(super) trait Visitor<'t> {
     /// What part the hosts of a level play, and their routes.
     #[inline]
-    fn host(&mut self, _level: Level, _verdict: HostVerdict, _routes: Option<&'t HostRoutes>) {}
+    fn host(&mut self, _level: Level, _verdict: HostVerdict, _routes: Option<Host<'t>>) {}
 
     /// `first` is the first of the routes for one path; those that follow it differ in conditions.
     fn candidate(&mut self, first: Route<'t>) -> ControlFlow<Route<'t>>;

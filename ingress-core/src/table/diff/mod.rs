@@ -7,7 +7,7 @@ mod text;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::explain::{EndpointStep, endpoint_steps};
-use super::host::HostRoutes;
+use super::shard::Host;
 use super::{Route, RouteMatch, RouteTable};
 use crate::{BackendRef, HostMatch};
 use region::Region;
@@ -137,7 +137,7 @@ impl RouteTable {
     /// The routes that can take requests of a host, given the matches that take it.
     fn reachable<'t>(&'t self, hosts: &'t [HostMatch]) -> impl Iterator<Item = Route<'t>> {
         let reserved = hosts.contains(&HostMatch::Any).then(|| self.hosts.reserved().default()).flatten();
-        hosts.iter().filter_map(|host| self.hosts.get(host)).chain(reserved).flat_map(HostRoutes::routes)
+        hosts.iter().filter_map(|host| self.hosts.get(host)).chain(reserved).flat_map(Host::routes)
     }
 
     /// Changes of routes that no sample request is found for: they are compared as they are written.

@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use super::{HostStep, HostVerdict, Verdict};
 use crate::RequestHead;
-use crate::table::host::HostRoutes;
 use crate::table::route::Route;
+use crate::table::shard::Host;
 use crate::table::visit::{Level, Visitor};
 
 /// What one lookup met.
@@ -16,7 +16,7 @@ pub(super) struct Watch<'t, 'h> {
     /// The routes that take the path, in the order in which they were met.
     pub(super) steps: Vec<(Route<'t>, Verdict)>,
     /// By level.
-    hosts: [(HostVerdict, Option<&'t HostRoutes>); 3],
+    hosts: [(HostVerdict, Option<Host<'t>>); 3],
 }
 
 impl<'t, 'h> Watch<'t, 'h> {
@@ -27,7 +27,7 @@ impl<'t, 'h> Watch<'t, 'h> {
     /// The routes of hosts that are asked but take other paths.
     pub(super) fn others(&self) -> impl Iterator<Item = Route<'t>> {
         let asked = self.hosts.iter().filter(|(verdict, _)| *verdict == HostVerdict::Asked);
-        let routes = asked.filter_map(|(_, routes)| *routes).flat_map(HostRoutes::routes);
+        let routes = asked.filter_map(|(_, routes)| *routes).flat_map(Host::routes);
         routes.filter(|route| self.steps.iter().all(|(seen, _)| !seen.is(*route)))
     }
 
@@ -43,7 +43,7 @@ impl<'t, 'h> Watch<'t, 'h> {
 }
 
 impl<'t> Visitor<'t> for Watch<'t, '_> {
-    fn host(&mut self, level: Level, verdict: HostVerdict, routes: Option<&'t HostRoutes>) {
+    fn host(&mut self, level: Level, verdict: HostVerdict, routes: Option<Host<'t>>) {
         self.hosts[level as usize] = (verdict, routes);
     }
 

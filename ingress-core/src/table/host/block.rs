@@ -14,6 +14,8 @@
 //! | 4 | number of Prefix entries |
 //! | 8 | bit `n`: some Exact entry has `n` bytes |
 //! | 8 | bit `n`: some Prefix entry has `n` bytes, without the slash at its end |
+//! | 4 | number of bytes in all |
+//! | 4 | number of what is kept beside the block |
 //! | | the name |
 //! | 4 each | the backend of each route |
 //! | | the entries, in the small or the large shape |
@@ -25,7 +27,9 @@ use crate::table::visit::Level;
 use crate::{HostMatch, HostName};
 
 /// What is in front of the name.
-const HEADER: usize = 32;
+const HEADER: usize = 40;
+const LENGTH: usize = 32;
+const NUMBER: usize = 36;
 
 /// Routes have conditions.
 pub(super) const CONDITIONAL: u8 = 1;
@@ -36,9 +40,9 @@ pub(super) const DEFAULT: u8 = 4;
 /// The entries are in the large shape.
 pub(super) const LARGE: u8 = 8;
 
-/// A host's bytes, read.
+/// A host's bytes, read; others may follow them.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Block<'b>(pub(super) &'b [u8]);
+pub(in crate::table) struct Block<'b>(pub(in crate::table) &'b [u8]);
 
 /// The entries of a host, not yet written.
 #[derive(Debug, Default)]
@@ -68,8 +72,11 @@ impl<'b> Block<'b> {
         }
     }
 
+    /// Stands for nothing beside the block.
+    pub(in crate::table) const NO_NUMBER: u32 = u32::MAX;
+
     #[inline]
-    pub(super) fn is(self, level: Level, name: &[u8]) -> bool {
+    pub(in crate::table) fn is(self, level: Level, name: &[u8]) -> bool {
         let len = name.len();
         self.0[0] == level as u8
             && usize::from(self.0[1]) == len
@@ -80,6 +87,19 @@ impl<'b> Block<'b> {
     pub(super) fn name(self) -> &'b str {
         let name = &self.0[HEADER..HEADER + usize::from(self.0[1])];
         std::str::from_utf8(name).expect("a name was written")
+    }
+
+    /// Without what follows them.
+    pub(in crate::table) fn own_bytes(self) -> &'b [u8] {
+        &self.0[..self.u32(LENGTH) as usize]
+    }
+
+    pub(in crate::table) fn number(self) -> u32 {
+        self.u32(NUMBER)
+    }
+
+    pub(in crate::table) fn set_number(bytes: &mut [u8], number: u32) {
+        bytes[NUMBER..HEADER].copy_from_slice(&number.to_le_bytes());
     }
 
     pub(super) fn host(self) -> HostMatch {
@@ -196,7 +216,15 @@ pub(super) fn start(
     }
     bytes.extend(lengths(&entries.exact).0.to_le_bytes());
     bytes.extend(entries.prefix_lengths().0.to_le_bytes());
+    bytes.extend([0; 4]);
+    bytes.extend(Block::NO_NUMBER.to_le_bytes());
     bytes.extend(name.as_bytes());
     backends.iter().for_each(|backend| bytes.extend(backend.to_le_bytes()));
     bytes
+}
+
+/// Notes how many bytes there are, once all are written.
+pub(super) fn end(bytes: &mut [u8]) {
+    let len = bytes.len() as u32;
+    bytes[LENGTH..NUMBER].copy_from_slice(&len.to_le_bytes());
 }

@@ -9,7 +9,7 @@ use crate::{Conditions, PathMatch, Rule, Source};
 
 /// What is kept beside a host's bytes.
 #[derive(Debug)]
-pub(super) struct Extra {
+pub(in crate::table) struct Extra {
     /// By route; empty where no rule has one.
     pub(super) sources: Box<[Option<Source>]>,
     pub(super) special: Option<Box<Special>>,

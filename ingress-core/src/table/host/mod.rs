@@ -18,123 +18,99 @@ use foldhash::fast::RandomState;
 
 use super::explain::HostVerdict;
 use super::route::Route;
+use super::shard::{Host, Shard};
 use super::visit::{Level, Visitor};
 use crate::path::{Borders, MarkedPath};
 use crate::{Conditions, HostMatch, PathMatch, Rule, Source};
-use block::{Block, CONDITIONAL, DEFAULT, Entries, Entry, LARGE, SPECIAL};
-use extra::Extra;
+pub(super) use block::Block;
+use block::{CONDITIONAL, DEFAULT, Entries, Entry, LARGE, SPECIAL};
+pub(super) use extra::Extra;
 use large::Large;
 use small::Small;
 
 /// Up to this many plain paths a host has the small shape. `cargo bench -p benches --bench lookup` has both.
 const MAX_SMALL: usize = 40;
 
-/// The routes of one host, numbered from 0 in order of precedence.
-#[derive(Clone, Debug)]
-pub(super) struct HostRoutes {
-    bytes: Arc<[u8]>,
-    extra: Option<Arc<Extra>>,
+/// Compiles the routes of one host. `rules` are all of it, in order of precedence, none hidden; `backends` are the
+/// numbers of theirs.
+pub(super) fn compile(host: &HostMatch, rules: Vec<Rule>, backends: &[u32], hasher: &RandomState) -> Shard {
+    let mut entries = Entries::default();
+    for rule in firsts(&rules).map(|number| &rules[number]) {
+        match &rule.path {
+            path if is_long(path) => {}
+            PathMatch::Exact(text) => entries.exact.push(Entry { text: text.as_str(), slash: false }),
+            PathMatch::Prefix(text) => {
+                let slash = text.as_str().ends_with('/');
+                entries.prefixes.push(Entry { text: text.without_slash(), slash });
+            }
+            _ => {}
+        }
+    }
+    let has_default = rules.last().is_some_and(|rule| rule.path == PathMatch::Default);
+    let conditional = rules.iter().any(|rule| !rule.conditions.is_empty());
+    let special = conditional || entries.len() + usize::from(has_default) != rules.len();
+    let large = entries.len() > MAX_SMALL;
+    let flag = |is: bool, flag| if is { flag } else { 0 };
+    let flags = flag(conditional, CONDITIONAL)
+        | flag(special, SPECIAL)
+        | flag(has_default, DEFAULT)
+        | flag(large, LARGE);
+    let slots_log2 = if large { Large::slots_log2(entries.len()) } else { 0 };
+    let mut bytes = block::start(host, flags, slots_log2, &entries, backends);
+    if large {
+        Large::write(&entries, hasher, &mut bytes)
+    } else {
+        Small::write(&entries, &mut bytes)
+    }
+    block::end(&mut bytes);
+    Shard::single(bytes, Extra::new(rules, special).map(Arc::new))
 }
 
-impl HostRoutes {
-    /// `rules` are all of this host, in order of precedence, none hidden; `backends` are the numbers of theirs.
-    pub(super) fn new(host: &HostMatch, rules: Vec<Rule>, backends: &[u32], hasher: &RandomState) -> Self {
-        Self::shaped(host, rules, backends, hasher, MAX_SMALL)
-    }
-
-    fn shaped(
-        host: &HostMatch,
-        rules: Vec<Rule>,
-        backends: &[u32],
-        hasher: &RandomState,
-        max_small: usize,
-    ) -> Self {
-        let mut entries = Entries::default();
-        for rule in firsts(&rules).map(|number| &rules[number]) {
-            match &rule.path {
-                path if is_long(path) => {}
-                PathMatch::Exact(text) => entries.exact.push(Entry { text: text.as_str(), slash: false }),
-                PathMatch::Prefix(text) => {
-                    let slash = text.as_str().ends_with('/');
-                    entries.prefixes.push(Entry { text: text.without_slash(), slash });
-                }
-                _ => {}
-            }
-        }
-        let has_default = rules.last().is_some_and(|rule| rule.path == PathMatch::Default);
-        let conditional = rules.iter().any(|rule| !rule.conditions.is_empty());
-        let special = conditional || entries.len() + usize::from(has_default) != rules.len();
-        let large = entries.len() > max_small;
-        let flag = |is: bool, flag| if is { flag } else { 0 };
-        let flags = flag(conditional, CONDITIONAL)
-            | flag(special, SPECIAL)
-            | flag(has_default, DEFAULT)
-            | flag(large, LARGE);
-        let bytes = if large {
-            let mut bytes = block::start(host, flags, Large::slots_log2(entries.len()), &entries, backends);
-            Large::write(&entries, hasher, &mut bytes);
-            bytes
-        } else {
-            let mut bytes = block::start(host, flags, 0, &entries, backends);
-            Small::write(&entries, &mut bytes);
-            bytes
-        };
-        Self { bytes: bytes.into(), extra: Extra::new(rules, special).map(Arc::new) }
-    }
-
-    #[inline]
-    fn block(&self) -> Block<'_> {
-        Block(&self.bytes)
-    }
-
-    #[inline]
-    pub(super) fn is(&self, level: Level, name: &[u8]) -> bool {
-        self.block().is(level, name)
-    }
-
-    pub(super) fn level(&self) -> Level {
+/// The routes are numbered from 0 in order of precedence.
+impl<'t> Host<'t> {
+    pub(super) fn level(self) -> Level {
         self.block().level()
     }
 
-    pub(super) fn name(&self) -> &[u8] {
+    pub(super) fn name(self) -> &'t [u8] {
         self.block().name().as_bytes()
     }
 
-    pub(super) fn host(&self) -> HostMatch {
+    pub(super) fn host(self) -> HostMatch {
         self.block().host()
     }
 
-    pub(super) fn len(&self) -> u32 {
+    pub(super) fn len(self) -> u32 {
         self.block().routes()
     }
 
     #[inline]
-    pub(super) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(self) -> bool {
         self.block().routes() == 0
     }
 
     /// The routes, the strongest first.
-    pub(super) fn routes(&self) -> impl ExactSizeIterator<Item = Route<'_>> {
-        (0..self.len()).map(|number| Route::new(self, number))
+    pub(super) fn routes(self) -> impl ExactSizeIterator<Item = Route<'t>> {
+        (0..self.len()).map(move |number| Route::new(self, number))
     }
 
     #[inline]
-    pub(super) fn is_conditional(&self) -> bool {
+    pub(super) fn is_conditional(self) -> bool {
         self.block().flags() & CONDITIONAL != 0
     }
 
     /// The number of what serves a route.
     #[inline]
-    pub(super) fn backend(&self, route: u32) -> u32 {
+    pub(super) fn backend(self, route: u32) -> u32 {
         self.block().backend(route)
     }
 
     /// A path that is more than a text.
-    pub(super) fn special_path(&self, route: u32) -> Option<&PathMatch> {
-        self.extra.as_ref()?.special.as_ref().map(|special| &special.paths[route as usize])
+    pub(super) fn special_path(self, route: u32) -> Option<&'t PathMatch> {
+        self.extra()?.special.as_ref().map(|special| &special.paths[route as usize])
     }
 
-    pub(super) fn path(&self, route: u32) -> PathMatch {
+    pub(super) fn path(self, route: u32) -> PathMatch {
         if let Some(path) = self.special_path(route) {
             return path.clone();
         }
@@ -151,26 +127,26 @@ impl HostRoutes {
         }
     }
 
-    pub(super) fn conditions(&self, route: u32) -> &Conditions {
+    pub(super) fn conditions(self, route: u32) -> &'t Conditions {
         const NONE: &Conditions = &Conditions::NONE;
-        let special = self.extra.as_ref().and_then(|extra| extra.special.as_ref());
+        let special = self.extra().and_then(|extra| extra.special.as_ref());
         special.and_then(|special| special.conditions[route as usize].as_deref()).unwrap_or(NONE)
     }
 
-    pub(super) fn source(&self, route: u32) -> Option<&Source> {
-        self.extra.as_ref()?.sources.get(route as usize)?.as_ref()
+    pub(super) fn source(self, route: u32) -> Option<&'t Source> {
+        self.extra()?.sources.get(route as usize)?.as_ref()
     }
 
     /// Whether no further route of the host takes the same paths.
-    pub(super) fn is_last(&self, route: u32) -> bool {
-        let special = self.extra.as_ref().and_then(|extra| extra.special.as_ref());
+    pub(super) fn is_last(self, route: u32) -> bool {
+        let special = self.extra().and_then(|extra| extra.special.as_ref());
         special.is_none_or(|special| special.last[route as usize])
     }
 
     /// Exact paths, then templates and expressions, then prefixes, then the default backend.
     #[inline]
-    pub(super) fn visit<'t, V: Visitor<'t>>(
-        &'t self,
+    pub(super) fn visit<V: Visitor<'t>>(
+        self,
         path: MarkedPath<'_>,
         hasher: &RandomState,
         visitor: &mut V,
@@ -196,14 +172,14 @@ impl HostRoutes {
         self.visit_default(visitor)
     }
 
-    fn visit_special<'t, V: Visitor<'t>>(
-        &'t self,
+    fn visit_special<V: Visitor<'t>>(
+        self,
         path: MarkedPath<'_>,
         hasher: &RandomState,
         visitor: &mut V,
     ) -> ControlFlow<Route<'t>> {
         let block = self.block();
-        let Some(special) = self.extra.as_ref().and_then(|extra| extra.special.as_ref()) else {
+        let Some(special) = self.extra().and_then(|extra| extra.special.as_ref()) else {
             return ControlFlow::Continue(());
         };
         let mut visit = |number| visitor.candidate(Route::new(self, number));
@@ -231,7 +207,7 @@ impl HostRoutes {
     }
 
     #[inline]
-    pub(super) fn visit_default<'t, V: Visitor<'t>>(&'t self, visitor: &mut V) -> ControlFlow<Route<'t>> {
+    pub(super) fn visit_default<V: Visitor<'t>>(self, visitor: &mut V) -> ControlFlow<Route<'t>> {
         match self.default() {
             Some(number) => visitor.candidate(Route::new(self, number)),
             None => ControlFlow::Continue(()),
@@ -240,12 +216,12 @@ impl HostRoutes {
 
     /// The first route for paths that no other takes.
     #[inline]
-    fn default(&self) -> Option<u32> {
+    fn default(self) -> Option<u32> {
         let block = self.block();
         if block.flags() & DEFAULT == 0 {
             return None;
         }
-        let special = self.extra.as_ref().and_then(|extra| extra.special.as_ref());
+        let special = self.extra().and_then(|extra| extra.special.as_ref());
         match special {
             Some(special) if block.flags() & SPECIAL != 0 => special.default,
             _ => Some(block.routes() - 1),
@@ -253,7 +229,7 @@ impl HostRoutes {
     }
 
     #[inline]
-    pub(super) fn verdict(routes: Option<&Self>) -> HostVerdict {
+    pub(super) fn verdict(routes: Option<Self>) -> HostVerdict {
         match routes {
             None => HostVerdict::Absent,
             Some(routes) if routes.is_empty() => HostVerdict::Reserved,
