@@ -19,7 +19,7 @@ use crate::{RequestHost, RequestPath};
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct RequestHead<'a> {
-    host: &'a RequestHost,
+    host: &'a RequestHost<'a>,
     path: &'a RequestPath<'a>,
     method: &'a Method,
     headers: Option<&'a HeaderMap>,
@@ -29,7 +29,7 @@ pub struct RequestHead<'a> {
 impl<'a> RequestHead<'a> {
     /// A GET request without header fields and without a query.
     #[inline]
-    pub fn new(host: &'a RequestHost, path: &'a RequestPath<'a>) -> Self {
+    pub fn new(host: &'a RequestHost<'a>, path: &'a RequestPath<'a>) -> Self {
         Self { host, path, method: &Method::GET, headers: None, query: None }
     }
 
@@ -58,7 +58,7 @@ impl<'a> RequestHead<'a> {
     }
 
     /// The host.
-    pub fn host(&self) -> &'a RequestHost {
+    pub fn host(&self) -> &'a RequestHost<'a> {
         self.host
     }
 

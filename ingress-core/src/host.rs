@@ -3,6 +3,7 @@
 //! Ruling R4 of the crate documentation: lower-case, no port, no trailing dot; anything else that is
 //! not a host is refused rather than repaired.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
@@ -30,12 +31,11 @@ pub enum HostMatch {
     Any,
 }
 
-/// The host of one request, normalised into a buffer of its own so that nothing is allocated.
-#[derive(Clone, Copy)]
-pub struct RequestHost {
-    len: u8,
+/// The host of one request, normalised. It borrows the request's text, unless that has capital letters.
+#[derive(Clone)]
+pub struct RequestHost<'a> {
+    text: Cow<'a, str>,
     name: bool,
-    bytes: [u8; MAX_HOST_LEN],
 }
 
 /// Why a text is not a host.
@@ -152,10 +152,10 @@ impl fmt::Display for HostMatch {
 
 // ===== impl RequestHost =====
 
-impl RequestHost {
+impl<'a> RequestHost<'a> {
     /// A request without a host: HTTP/1.0, or an empty `Host` field (RFC 9112 section 3.2). Only rules
     /// without a host take it.
-    pub const ABSENT: Self = Self { len: 0, name: false, bytes: [0; MAX_HOST_LEN] };
+    pub const ABSENT: Self = Self { text: Cow::Borrowed(""), name: false };
 
     /// Reads `uri-host [":" port]`: the `Host` field of HTTP/1.1 or the `:authority` of HTTP/2.
     ///
@@ -165,7 +165,7 @@ impl RequestHost {
     /// # Errors
     ///
     /// Whatever is not a host name, an IPv4 address or a bracketed IPv6 address, with or without a port.
-    pub fn parse(authority: &str) -> Result<Self, HostError> {
+    pub fn parse(authority: &'a str) -> Result<Self, HostError> {
         let bytes = authority.as_bytes();
         if bytes.is_empty() {
             return Ok(Self::ABSENT);
@@ -175,52 +175,30 @@ impl RequestHost {
         }
         let end = memchr::memchr(b':', bytes).unwrap_or(bytes.len());
         check_port(&bytes[end..])?;
-        let host = bytes[..end].strip_suffix(b".").unwrap_or(&bytes[..end]);
-        Self::copy_of_name(host)
+        let host = authority[..end].strip_suffix('.').unwrap_or(&authority[..end]);
+        let has_capitals = check_name(host.as_bytes())?;
+        Ok(Self { text: lower(host, has_capitals), name: !is_ipv4(host) })
     }
 
-    /// Checks and copies in one pass: this is on the way of every request.
-    fn copy_of_name(host: &[u8]) -> Result<Self, HostError> {
-        let mut copy = Self { len: host.len() as u8, name: !is_ipv4(host), bytes: [0; MAX_HOST_LEN] };
-        let bytes = copy.bytes.get_mut(..host.len()).ok_or(HostError::TooLong)?;
-        let mut label_start = 0;
-        for (at, (to, &byte)) in bytes.iter_mut().zip(host).enumerate() {
-            *to = byte.to_ascii_lowercase();
-            if byte == b'.' {
-                check_label(&host[label_start..at])?;
-                label_start = at + 1;
-            } else if !(byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_') {
-                return Err(HostError::Character);
-            }
-        }
-        check_label(&host[label_start..])?;
-        Ok(copy)
-    }
-
-    fn parse_ipv6(authority: &str) -> Result<Self, HostError> {
+    fn parse_ipv6(authority: &'a str) -> Result<Self, HostError> {
         let end = authority.find(']').ok_or(HostError::Character)?;
         check_port(&authority.as_bytes()[end + 1..])?;
         authority[1..end].parse::<std::net::Ipv6Addr>().map_err(|_| HostError::Character)?;
-        Ok(Self::copy_of(&authority.as_bytes()[..=end], false))
-    }
-
-    fn copy_of(host: &[u8], name: bool) -> Self {
-        let mut copy = Self { len: host.len() as u8, name, bytes: [0; MAX_HOST_LEN] };
-        copy.bytes[..host.len()].copy_from_slice(host);
-        copy.bytes[..host.len()].make_ascii_lowercase();
-        copy
+        Ok(Self { text: lower(&authority[..=end], true), name: false })
     }
 
     /// The host, lower-case, without port and trailing dot; empty when the request had none.
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+        &self.text
     }
 
+    #[inline]
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.len)]
+        self.text.as_bytes()
     }
 
     /// What a wildcard rule has to name to take this host: all but the first label. An address has none.
+    #[inline]
     pub(crate) fn parent(&self) -> Option<&[u8]> {
         let bytes = self.as_bytes();
         let dot = memchr::memchr(b'.', bytes).filter(|_| self.name)?;
@@ -228,13 +206,13 @@ impl RequestHost {
     }
 }
 
-impl fmt::Debug for RequestHost {
+impl fmt::Debug for RequestHost<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("RequestHost").field(&self.as_str()).finish()
     }
 }
 
-impl fmt::Display for RequestHost {
+impl fmt::Display for RequestHost<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -273,10 +251,58 @@ fn check_port(after: &[u8]) -> Result<(), HostError> {
     }
 }
 
-fn is_ipv4(host: &[u8]) -> bool {
+fn is_ipv4(host: &str) -> bool {
     // Only a name whose last byte is a digit can be one; that spares nearly every host the parser.
-    host.last().is_some_and(u8::is_ascii_digit)
-        && std::str::from_utf8(host).is_ok_and(|text| text.parse::<Ipv4Addr>().is_ok())
+    host.as_bytes().last().is_some_and(u8::is_ascii_digit) && host.parse::<Ipv4Addr>().is_ok()
+}
+
+fn lower(text: &str, has_capitals: bool) -> Cow<'_, str> {
+    if has_capitals { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) }
+}
+
+/// Bits for what a byte may be in a request's host: part of a label, but not at its border; in capitals; a dot; the rest.
+const INNER: u8 = 1;
+const CAPITAL: u8 = 2;
+const DOT: u8 = 4;
+const OTHER: u8 = 8;
+
+const CLASSES: [u8; 256] = {
+    let mut classes = [OTHER; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        classes[byte] = match byte as u8 {
+            b'a'..=b'z' | b'0'..=b'9' | b'_' => 0,
+            b'A'..=b'Z' => CAPITAL,
+            b'-' => INNER,
+            b'.' => DOT,
+            _ => OTHER,
+        };
+        byte += 1;
+    }
+    classes
+};
+
+/// Checks the labels of a request's host in one pass without branches, and says whether there are capital letters.
+fn check_name(host: &[u8]) -> Result<bool, HostError> {
+    if host.len() > MAX_HOST_LEN {
+        return Err(HostError::TooLong);
+    }
+    // Next to a dot, or to an end, which counts as one, are neither dots nor hyphens.
+    let (mut all, mut wrong, mut before) = (0, 0, DOT);
+    for class in host.iter().map(|&byte| CLASSES[usize::from(byte)]).chain([DOT]) {
+        all |= class;
+        wrong |= class & before & DOT;
+        wrong |= (class | before) & INNER & ((class | before) >> 2 & 1).wrapping_neg();
+        before = class;
+    }
+    if all & OTHER != 0 {
+        return Err(HostError::Character);
+    }
+    if wrong != 0 || host.len() > MAX_LABEL_LEN {
+        // A label is wrong, or may be too long: say what.
+        host.split(|&byte| byte == b'.').try_for_each(check_label)?;
+    }
+    Ok(all & CAPITAL != 0)
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ pub use table::{
 fn assert_auto_traits() {
     fn assert<T: std::fmt::Debug + Send + Sync>() {}
     assert::<(Algorithm, Backend, BackendRef, Code, Diagnostic, Endpoint, EndpointSet, HostMatch)>();
-    assert::<(ObjectRef, PathMatch, RequestHost, RequestPath<'_>, Route<'_>, RouteMatch<'_>)>();
+    assert::<(ObjectRef, PathMatch, RequestHost<'_>, RequestPath<'_>, Route<'_>, RouteMatch<'_>)>();
     assert::<(RouteTable, RouteTableBuilder, Rule, Source, TableEditor, TableReader, TableWriter)>();
     assert::<(Backends, Conditions, Pattern, PathTemplate, RequestHead<'_>, UnservedRule, ValueMatch)>();
 }

@@ -50,7 +50,7 @@ fn lookup_and_choice_allocate_nothing() {
     let table = [
         ("list.example", "/service-2/a/b/c", true),
         ("list.example", "/other", false),
-        ("LIST.example:8080", "/service-1", true),
+        ("list.example:8080", "/service-1", true),
         ("trie.example", "/service-50/api/exact", true),
         ("trie.example", "/service-50/api/a/b/c/d/e/f/g", true),
         ("trie.example", "/service-50/other", false),

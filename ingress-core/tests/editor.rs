@@ -198,7 +198,8 @@ proptest! {
             let table = editor.build().0;
             prop_assert_eq!((table.host_count(), table.routes().len()), (count, count));
             for number in 0..700 {
-                let host = ingress_core::RequestHost::parse(&format!("h{number}.x")).unwrap();
+                let host = format!("h{number}.x");
+                let host = ingress_core::RequestHost::parse(&host).unwrap();
                 let path = ingress_core::RequestPath::parse("/x").unwrap();
                 let found = table.lookup(&ingress_core::RequestHead::new(&host, &path)).unwrap();
                 let found = found.map(|found| found.backend(|_| 0).unwrap().reference().clone());

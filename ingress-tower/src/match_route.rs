@@ -11,7 +11,7 @@ use crate::error::Kind;
 use crate::proxy::headers;
 
 /// Host and path of a request; `None` for `OPTIONS *`.
-pub(crate) fn target(parts: &Parts) -> Result<Option<(RequestHost, RequestPath<'_>)>, Error> {
+pub(crate) fn target(parts: &Parts) -> Result<Option<(RequestHost<'_>, RequestPath<'_>)>, Error> {
     let host = host(parts)?;
     if !headers::is_chunked_at_most(&parts.headers) {
         return Err(Error::new(Kind::Coding));
@@ -22,14 +22,14 @@ pub(crate) fn target(parts: &Parts) -> Result<Option<(RequestHost, RequestPath<'
 /// What decides about the request's route.
 pub(crate) fn head<'r>(
     parts: &'r Parts,
-    (host, path): &'r (RequestHost, RequestPath<'r>),
+    (host, path): &'r (RequestHost<'r>, RequestPath<'r>),
 ) -> RequestHead<'r> {
     RequestHead::new(host, path).method(&parts.method).headers(&parts.headers).query(parts.uri.query())
 }
 
 /// The request's host, normalised. The authority of the target (`:authority` of HTTP/2, absolute form of
 /// HTTP/1.1) wins over the Host field (RFC 9112 section 3.2.2, RFC 9113 section 8.3.1).
-fn host(parts: &Parts) -> Result<RequestHost, Error> {
+fn host(parts: &Parts) -> Result<RequestHost<'_>, Error> {
     if parts.method == Method::CONNECT {
         return Err(Error::new(Kind::Tunnel));
     }
@@ -53,7 +53,7 @@ fn host(parts: &Parts) -> Result<RequestHost, Error> {
     }
 }
 
-fn parse_field(field: &HeaderValue) -> Result<RequestHost, Error> {
+fn parse_field(field: &HeaderValue) -> Result<RequestHost<'_>, Error> {
     let text = field.to_str().map_err(|error| Error::with_source(Kind::BadHost, error))?;
     Ok(RequestHost::parse(text)?)
 }

@@ -122,29 +122,55 @@ struct Scan {
     ambiguous: Spellings,
 }
 
-/// One pass over the bytes; nearly every path ends here.
-fn scan(path: &[u8]) -> Result<Scan, PathError> {
-    let mut scan = Scan { rewrite: false, ambiguous: Spellings::NONE };
-    let mut after_slash = false;
-    for &byte in path {
-        match byte {
-            b'/' => {
-                if after_slash {
-                    scan.ambiguous.add(Spellings::DOUBLE_SLASH);
-                }
-                after_slash = true;
-                continue;
-            }
-            b'.' => scan.rewrite |= after_slash,
-            b'%' | 0x80.. => scan.rewrite = true,
-            b'\\' => scan.ambiguous.add(Spellings::BACKSLASH),
-            b';' => scan.ambiguous.add(Spellings::PARAMETER),
-            0..=b' ' | 0x7f => return Err(PathError::Control),
-            _ => {}
-        }
-        after_slash = false;
+/// Bits for what a byte of a path may be.
+const SLASH: u8 = 1;
+const DOT: u8 = 2;
+/// Has to be decoded or written in another way.
+const ESCAPED: u8 = 4;
+const BACKSLASH: u8 = 8;
+const SEMICOLON: u8 = 16;
+const CONTROL: u8 = 32;
+
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            b'/' => SLASH,
+            b'.' => DOT,
+            b'%' | 0x80.. => ESCAPED,
+            b'\\' => BACKSLASH,
+            b';' => SEMICOLON,
+            0..=b' ' | 0x7f => CONTROL,
+            _ => 0,
+        };
+        byte += 1;
     }
-    Ok(scan)
+    classes
+};
+
+/// One pass over the bytes, without branches; nearly every path ends here.
+fn scan(path: &[u8]) -> Result<Scan, PathError> {
+    let (mut all, mut after_slash, mut before) = (0, 0, 0);
+    for &byte in path {
+        let class = CLASSES[usize::from(byte)];
+        all |= class;
+        after_slash |= class & (before & SLASH).wrapping_neg();
+        before = class;
+    }
+    if all & CONTROL != 0 {
+        return Err(PathError::Control);
+    }
+    let mut ambiguous = Spellings::NONE;
+    let spellings = [
+        (after_slash & SLASH, Spellings::DOUBLE_SLASH),
+        (all & BACKSLASH, Spellings::BACKSLASH),
+        (all & SEMICOLON, Spellings::PARAMETER),
+    ];
+    for (_, spelling) in spellings.into_iter().filter(|(found, _)| *found != 0) {
+        ambiguous.add(spelling);
+    }
+    Ok(Scan { rewrite: all & ESCAPED != 0 || after_slash & DOT != 0, ambiguous })
 }
 
 /// Decodes escapes of unreserved characters and writes the others in capitals; notes escaped slashes.

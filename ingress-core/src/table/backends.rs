@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use super::radix::Radix;
 use crate::split::{Split, SplitRef};
 use crate::{Algorithm, Backend, BackendRef, Backends, Endpoint, EndpointSet};
@@ -27,8 +29,8 @@ pub(super) enum Serving {
 #[derive(Debug, Default)]
 pub(super) struct Registry {
     pub(super) table: BackendTable,
-    backends: HashMap<BackendRef, Entry>,
-    splits: HashMap<SplitRef, (u32, u32)>,
+    backends: HashMap<BackendRef, Entry, RandomState>,
+    splits: HashMap<SplitRef, (u32, u32), RandomState>,
     free: Vec<u32>,
     next: u32,
     algorithm: Algorithm,
@@ -103,17 +105,17 @@ impl Registry {
     }
 
     fn acquire_backend(&mut self, reference: &BackendRef) -> u32 {
-        if !self.backends.contains_key(reference) {
-            let set = EndpointSet::new([], &self.algorithm);
-            self.insert(reference.clone(), set, None, false);
+        if let Some(entry) = self.backends.get_mut(reference) {
+            entry.uses += 1;
+            if entry.uses == 1 {
+                self.table.put(entry.backend.index(), Some(Serving::Backend(entry.backend.clone())));
+            }
+            return entry.backend.index();
         }
-        let Some(entry) = self.backends.get_mut(reference) else { unreachable!("inserted above") };
-        entry.uses += 1;
-        let number = entry.backend.index();
-        if entry.uses == 1 {
-            self.table.put(number, Some(Serving::Backend(entry.backend.clone())));
-        }
-        number
+        let set = EndpointSet::new([], &self.algorithm);
+        let backend = self.insert(reference.clone(), set, None, false, 1);
+        self.table.put(backend.index(), Some(Serving::Backend(backend.clone())));
+        backend.index()
     }
 
     fn acquire_split(&mut self, reference: &SplitRef) -> u32 {
@@ -172,7 +174,7 @@ impl Registry {
         let set = EndpointSet::new(endpoints, own.as_ref().unwrap_or(&self.algorithm));
         let Some(entry) = self.backends.get_mut(&reference) else {
             if is_set {
-                self.insert(reference, set, own, true);
+                self.insert(reference, set, own, true, 0);
             }
             return;
         };
@@ -201,9 +203,17 @@ impl Registry {
         }
     }
 
-    fn insert(&mut self, reference: BackendRef, set: EndpointSet, own: Option<Algorithm>, is_set: bool) {
+    fn insert(
+        &mut self,
+        reference: BackendRef,
+        set: EndpointSet,
+        own: Option<Algorithm>,
+        is_set: bool,
+        uses: u32,
+    ) -> Arc<Backend> {
         let backend = Arc::new(Backend::new(reference.clone(), self.number(), set));
-        self.backends.insert(reference, Entry { backend, own, is_set, uses: 0 });
+        self.backends.insert(reference, Entry { backend: backend.clone(), own, is_set, uses });
+        backend
     }
 
     fn forget(&mut self, reference: &BackendRef) {

@@ -91,7 +91,7 @@ impl HostIndex {
     #[inline]
     pub(super) fn visit<'t, V: Visitor<'t>>(
         &'t self,
-        host: &RequestHost,
+        host: &RequestHost<'_>,
         path: MarkedPath<'_>,
         fallthrough: bool,
         visitor: &mut V,
@@ -151,11 +151,11 @@ impl Reserved {
     }
 
     #[inline]
-    fn takes(&self, host: &RequestHost) -> bool {
+    fn takes(&self, host: &RequestHost<'_>) -> bool {
         !(self.names.is_empty() && self.suffixes.is_empty()) && self.holds(host)
     }
 
-    fn holds(&self, host: &RequestHost) -> bool {
+    fn holds(&self, host: &RequestHost<'_>) -> bool {
         let mut above = host.parent().filter(|_| !self.suffixes.is_empty());
         while let Some(suffix) = above {
             if self.suffixes.contains(suffix) {
