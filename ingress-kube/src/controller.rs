@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ingress_core::{Diagnostic, RouteTable, Source, TableReader, TableWriter};
+use ingress_core::{Diagnostic, HostMatch, RouteTable, Source, TableReader, TableWriter};
 
+use crate::Config;
+use crate::editor::TableEditor;
 use crate::object::{Object, ObjectKey, Origin};
 use crate::store::{Change, Counts, Store};
-use crate::{Config, translate};
+use crate::translate::{Delta, Translator};
 
 /// Keeps the present objects and publishes the tables made from them.
 ///
@@ -18,8 +20,11 @@ use crate::{Config, translate};
 pub struct IngressController {
     store: Store,
     config: Config,
+    translator: Translator,
+    editor: TableEditor,
     writer: TableWriter,
     findings: Vec<Diagnostic>,
+    findings_changed: bool,
     changes: BTreeMap<ObjectKey, Change>,
     dirty: bool,
 }
@@ -57,11 +62,17 @@ pub struct Report {
 impl IngressController {
     /// A controller without objects. Nothing is published before [`IngressController::publish`].
     pub fn new(config: Config, writer: TableWriter) -> Self {
+        let mut editor = TableEditor::default();
+        editor.set_default_algorithm(config.algorithm.clone());
+        editor.set_options(config.host_fallthrough, config.ambiguous_paths);
         Self {
             store: Store::default(),
             config,
+            translator: Translator::default(),
+            editor,
             writer,
             findings: Vec::new(),
+            findings_changed: false,
             changes: BTreeMap::new(),
             dirty: true,
         }
@@ -107,8 +118,11 @@ impl IngressController {
     /// Sets the findings of whoever reads the objects, such as a file that cannot be read. They are
     /// published with each table until they are set again.
     pub fn set_findings(&mut self, findings: Vec<Diagnostic>) {
-        self.dirty |= self.findings != findings;
-        self.findings = findings;
+        if self.findings != findings {
+            self.dirty = true;
+            self.findings_changed = true;
+            self.findings = findings;
+        }
     }
 
     /// Whether a table published now would differ from the last one, or none was published yet.
@@ -117,7 +131,8 @@ impl IngressController {
     }
 
     /// Makes a table from the present objects and publishes it. It cannot fail: what cannot be served is
-    /// among the findings.
+    /// among the findings. It costs what the objects cost that changed since the last time, and the hosts that
+    /// they name; only IngressClasses and their parameters concern all Ingresses.
     pub fn publish(&mut self) -> Report {
         self.publish_located(|_| None)
     }
@@ -125,20 +140,16 @@ impl IngressController {
     /// As [`IngressController::publish`], where `locate` may know the line of the field that a finding is
     /// about.
     pub(crate) fn publish_located(&mut self, locate: impl FnMut(&Source) -> Option<u32>) -> Report {
-        let mut translation = translate::run(&self.store, &self.config);
-        for finding in translation.findings {
-            translation.builder.diagnostic(finding);
-        }
-        for finding in &self.findings {
-            translation.builder.diagnostic(finding.clone());
-        }
-        let (table, diagnostics) = translation.builder.build_located(locate);
+        let delta = self.translator.update(&self.store, &self.config, self.changes.keys());
+        self.edit(delta);
+        let (table, diagnostics) = self.editor.build(locate);
+        let totals = self.translator.totals();
         let mut report = Report {
             generation: 0,
             objects: self.store.counts(),
-            foreign: translation.foreign,
-            unserved: translation.unserved,
-            rules: translation.rules,
+            foreign: totals.foreign,
+            unserved: totals.unserved,
+            rules: self.translator.rules(),
             routes: table.routes().len(),
             backends: table.backends().len(),
             endpoints: endpoints(&table),
@@ -149,6 +160,24 @@ impl IngressController {
         report.generation = self.writer.publish(table);
         self.dirty = false;
         report
+    }
+
+    fn edit(&mut self, delta: Delta) {
+        for (host, rules) in delta.hosts {
+            self.editor.set_host(HostMatch::clone(&host), rules);
+        }
+        for (backend, endpoints) in delta.endpoints {
+            self.editor.set_endpoints(backend, endpoints, None);
+        }
+        if let Some((hosts, default)) = delta.reserved {
+            self.editor.set_reserved(hosts, default);
+        }
+        if delta.findings | std::mem::take(&mut self.findings_changed) {
+            self.editor.set_findings(self.translator.findings().chain(&self.findings).cloned().collect());
+        }
+        if delta.unserved {
+            self.editor.set_unserved(self.translator.unserved_rules().cloned().collect());
+        }
     }
 
     fn note(&mut self, key: ObjectKey, change: Change) {

@@ -24,6 +24,7 @@
 mod config;
 mod controller;
 mod default_backend;
+mod editor;
 #[cfg(feature = "manifests")]
 mod error;
 #[cfg(feature = "manifests")]

@@ -1,96 +1,104 @@
 //! `backend` and `defaultBackend` of an Ingress to what they point at.
 
-use ingress_core::{BackendRef, Backends, Code, PortRef, ResourceRef};
+use ingress_core::{BackendRef, Backends, Code, PortRef, ResourceRef, ServiceRef};
 use k8s_openapi::api::core::v1::TypedLocalObjectReference;
 use k8s_openapi::api::networking::v1::{Ingress, IngressBackend, IngressServiceBackend};
 
 use super::Output;
 use super::annotations::{self, Splits};
-use super::service::{Port, Services};
+use crate::Config;
 use crate::store::Stored;
 
+/// A Service's port that an Ingress points at, and where in the Ingress that is written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Use {
+    pub(super) service: ServiceRef,
+    pub(super) place: Place,
+}
+
+/// Where an Ingress names a Service. Its text is made only where there is something to say about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    /// `spec.rules[RULE].http.paths[PATH].backend`.
+    Path { rule: usize, path: usize },
+    /// `spec.defaultBackend`.
+    Default,
+    /// The annotation `split`.
+    Split,
+}
+
 /// What serves a path: what its backend points at, or the Services that share its requests, on the same port.
-pub(super) fn resolve_shared<'a>(
-    stored: &'a Stored<Ingress>,
-    field: &str,
-    backend: &'a IngressBackend,
-    splits: Option<&Splits<'a>>,
-    services: &mut Services<'a>,
+pub(super) fn resolve_shared(
+    stored: &Stored<Ingress>,
+    place: Place,
+    backend: &IngressBackend,
+    splits: Option<&Splits<'_>>,
+    config: &Config,
     out: &mut Output,
 ) -> Backends {
     let service = backend.service.as_ref().filter(|_| backend.resource.is_none());
     let shared = service.and_then(|service| Some((service, splits?.of(&service.name)?)));
     let Some((service, shares)) = shared else {
-        return resolve(stored, field, backend, services, out).into();
+        return resolve(stored, place, backend, config, out).into();
     };
     let port = match port(service) {
         Ok(port) => port,
         Err((at, message, help)) => {
-            out.find(Code::InvalidBackend, &stored.source, format!("{field}.service{at}"), message, help);
+            out.find(Code::InvalidBackend, &stored.source, place.service_field(at), message, help);
             return nowhere(stored, &service.name).into();
         }
     };
-    let share = |&(name, weight): &(&'a str, u32)| {
-        let resolved = services.resolve(&stored.namespace, name, port, out);
-        if let Some(problem) = &resolved.problem {
-            let at = annotations::field("split");
-            out.find(problem.code, &stored.source, at, problem.message.clone(), problem.help.clone());
-        }
-        (resolved.reference.clone(), weight)
-    };
+    let share =
+        |&(name, weight): &(&str, u32)| (use_service(stored, name, port.clone(), Place::Split, out), weight);
     Backends::split(shares.iter().map(share))
 }
 
-/// What a backend points at, and its findings.
+/// What a backend points at. Whether that is there and who answers is not looked at here.
 ///
 /// A backend that points at nothing still gives a reference, to port 0, which no Service has: the route
 /// stays and answers 503, because without it a shorter path would take the requests (ruling R7).
-pub(super) fn resolve<'a>(
-    stored: &'a Stored<Ingress>,
-    field: &str,
-    backend: &'a IngressBackend,
-    services: &mut Services<'a>,
+pub(super) fn resolve(
+    stored: &Stored<Ingress>,
+    place: Place,
+    backend: &IngressBackend,
+    config: &Config,
     out: &mut Output,
 ) -> BackendRef {
     match (&backend.service, &backend.resource) {
-        (Some(service), None) => resolve_service(stored, field, service, services, out),
-        (None, Some(resource)) => resolve_resource(stored, field, resource, services, out),
+        (Some(service), None) => match port(service) {
+            Ok(port) => use_service(stored, &service.name, port, place, out),
+            Err((at, message, help)) => {
+                out.find(Code::InvalidBackend, &stored.source, place.service_field(at), message, help);
+                nowhere(stored, &service.name)
+            }
+        },
+        (None, Some(resource)) => resolve_resource(stored, place, resource, config, out),
         (service, _) => {
             let message = match service {
                 Some(_) => "both a service and a resource are given",
                 None => "neither a service nor a resource is given",
             };
             let help = "write exactly one, such as service: {name: NAME, port: {number: 80}}";
-            out.find(Code::InvalidBackend, &stored.source, field, message, help);
+            out.find(Code::InvalidBackend, &stored.source, place.field(), message, help);
             nowhere(stored, service.as_ref().map_or("", |service| &service.name))
         }
     }
 }
 
-fn resolve_service<'a>(
-    stored: &'a Stored<Ingress>,
-    field: &str,
-    service: &'a IngressServiceBackend,
-    services: &mut Services<'a>,
+fn use_service(
+    stored: &Stored<Ingress>,
+    name: &str,
+    port: PortRef,
+    place: Place,
     out: &mut Output,
 ) -> BackendRef {
-    let port = match port(service) {
-        Ok(port) => port,
-        Err((at, message, help)) => {
-            out.find(Code::InvalidBackend, &stored.source, format!("{field}.service{at}"), message, help);
-            return nowhere(stored, &service.name);
-        }
-    };
-    let resolved = services.resolve(&stored.namespace, &service.name, port, out);
-    if let Some(problem) = &resolved.problem {
-        let at = format!("{field}.service{}", problem.field);
-        out.find(problem.code, &stored.source, at, problem.message.clone(), problem.help.clone());
-    }
-    resolved.reference.clone()
+    let service = ServiceRef { namespace: stored.namespace.clone(), name: name.into(), port };
+    out.uses.push(Use { service: service.clone(), place });
+    BackendRef::Service(service)
 }
 
 /// The port of a backend, or which field of it is at fault, how, and what to write instead.
-fn port(service: &IngressServiceBackend) -> Result<Port<'_>, (&'static str, String, &'static str)> {
+fn port(service: &IngressServiceBackend) -> Result<PortRef, (&'static str, String, &'static str)> {
     if service.name.is_empty() {
         let help = "write the name of a Service in this namespace";
         return Err((".name", "the Service's name is missing".into(), help));
@@ -99,8 +107,8 @@ fn port(service: &IngressServiceBackend) -> Result<Port<'_>, (&'static str, Stri
     let name = port.and_then(|port| port.name.as_deref()).filter(|name| !name.is_empty());
     let number = port.and_then(|port| port.number).filter(|&number| number != 0);
     match (name, number) {
-        (Some(name), None) => Ok(Port::Name(name)),
-        (None, Some(number)) => u16::try_from(number).map(Port::Number).map_err(|_| {
+        (Some(name), None) => Ok(PortRef::Name(name.into())),
+        (None, Some(number)) => u16::try_from(number).map(PortRef::Number).map_err(|_| {
             (".port.number", format!("{number} is no port number"), "write a number from 1 to 65535")
         }),
         (Some(_), Some(_)) => {
@@ -115,9 +123,9 @@ fn port(service: &IngressServiceBackend) -> Result<Port<'_>, (&'static str, Stri
 
 fn resolve_resource(
     stored: &Stored<Ingress>,
-    field: &str,
+    place: Place,
     resource: &TypedLocalObjectReference,
-    services: &Services<'_>,
+    config: &Config,
     out: &mut Output,
 ) -> BackendRef {
     let reference = ResourceRef {
@@ -126,14 +134,35 @@ fn resolve_resource(
         kind: resource.kind.as_str().into(),
         name: resource.name.as_str().into(),
     };
-    if !services.config().resources.contains(&reference) {
+    if !config.resources.contains(&reference) {
         let message = format!("nothing in this process answers for {reference}");
         let help = "write a service instead, or register the resource in the embedding program";
-        out.find(Code::MissingResource, &stored.source, format!("{field}.resource"), message, help);
+        out.find(Code::MissingResource, &stored.source, format!("{}.resource", place.field()), message, help);
     }
     BackendRef::Resource(reference)
 }
 
 fn nowhere(stored: &Stored<Ingress>, name: &str) -> BackendRef {
     BackendRef::service(stored.namespace.clone(), name, PortRef::Number(0))
+}
+
+// ===== impl Place =====
+
+impl Place {
+    /// The field that holds the backend.
+    pub(super) fn field(self) -> String {
+        match self {
+            Self::Path { rule, path } => format!("spec.rules[{rule}].http.paths[{path}].backend"),
+            Self::Default => "spec.defaultBackend".into(),
+            Self::Split => annotations::field("split"),
+        }
+    }
+
+    /// A field inside `backend.service`; an annotation has no fields.
+    pub(super) fn service_field(self, inside: &str) -> String {
+        match self {
+            Self::Split => self.field(),
+            _ => format!("{}.service{inside}", self.field()),
+        }
+    }
 }

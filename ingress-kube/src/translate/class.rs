@@ -25,6 +25,7 @@
 //! classes: what it holds is meant for the gateway that it was given to.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use ingress_core::Code;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
@@ -37,6 +38,7 @@ const ANNOTATION: &str = "kubernetes.io/ingress.class";
 const DEFAULT_ANNOTATION: &str = "ingressclass.kubernetes.io/is-default-class";
 
 /// The IngressClass objects, read with the configuration in mind.
+#[derive(Clone, Copy)]
 pub(super) struct Classes<'a> {
     store: &'a Store,
     config: &'a Config,
@@ -47,7 +49,9 @@ pub(super) struct Classes<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Owner {
     Us,
+    /// Another controller.
     Other,
+    /// Nobody; there is a finding.
     Nobody,
 }
 
@@ -64,11 +68,17 @@ enum Verdict {
     Classless,
 }
 
+/// The name of the default class.
+pub(super) fn default(store: &Store) -> Option<Arc<str>> {
+    let default = store.classes.iter().filter(|class| is_default(&class.object));
+    let default = default.min_by_key(|class| (Reverse(class.source.created), class.name.clone()));
+    default.map(|class| class.name.clone())
+}
+
 impl<'a> Classes<'a> {
-    pub(super) fn new(store: &'a Store, config: &'a Config) -> Self {
-        let default = store.classes.iter().filter(|class| is_default(&class.object));
-        let default = default.min_by_key(|class| (Reverse(class.source.created), class.name.clone()));
-        Self { store, config, default: default.map(|class| &*class.name) }
+    /// `default` is what [`default`] finds.
+    pub(super) fn new(store: &'a Store, config: &'a Config, default: Option<&'a str>) -> Self {
+        Self { store, config, default }
     }
 
     /// Who serves the Ingress. Reports it where its author may expect that somebody does.

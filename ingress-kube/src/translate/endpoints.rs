@@ -5,7 +5,6 @@
 //! endpoints are used; if there is none, those that still serve while they terminate (KEP-1669); never one
 //! that does not serve. A condition that is not set is `ready`, `serving` and not `terminating`.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
 use ingress_core::{Code, Endpoint, EndpointState};
@@ -13,45 +12,7 @@ use k8s_openapi::api::core::v1::{Service, ServicePort};
 use k8s_openapi::api::discovery::v1::{Endpoint as SliceEndpoint, EndpointPort, EndpointSlice};
 
 use super::{Output, api};
-use crate::Store;
 use crate::store::Stored;
-
-const SERVICE_NAME: &str = "kubernetes.io/service-name";
-
-/// The EndpointSlices by namespace and Service.
-pub(super) struct Slices<'a> {
-    by_service: HashMap<(&'a str, &'a str), Vec<&'a Stored<EndpointSlice>>>,
-}
-
-impl<'a> Slices<'a> {
-    pub(super) fn new(store: &'a Store) -> Self {
-        let mut by_service: HashMap<_, Vec<_>> = HashMap::new();
-        for stored in store.slices.iter() {
-            let labels = stored.object.metadata.labels.as_ref();
-            if let Some(service) = labels.and_then(|labels| labels.get(SERVICE_NAME)) {
-                by_service.entry((&*stored.namespace, service.as_str())).or_default().push(stored);
-            }
-        }
-        Self { by_service }
-    }
-
-    pub(super) fn of(&self, service: &'a Stored<Service>) -> &[&'a Stored<EndpointSlice>] {
-        self.by_service.get(&(&*service.namespace, &*service.name)).map(Vec::as_slice).unwrap_or_default()
-    }
-}
-
-/// A slice that names no Service is used for nothing.
-pub(super) fn report_nameless(store: &Store, out: &mut Output) {
-    for stored in store.slices.iter() {
-        let labels = stored.object.metadata.labels.as_ref();
-        let name = labels.and_then(|labels| labels.get(SERVICE_NAME)).map(String::as_str).unwrap_or_default();
-        if name.is_empty() {
-            let message = format!("without the label {SERVICE_NAME} the EndpointSlice has no effect");
-            let help = format!("write {SERVICE_NAME}: NAME, with the name of its Service");
-            out.find(Code::IgnoredField, &stored.source, "metadata.labels", message, help);
-        }
-    }
-}
 
 /// The endpoints of a port in all slices of its Service. The builder removes duplicates, and chooses among
 /// those that are ready or, where none is, among those that are terminating.

@@ -3,10 +3,11 @@
 //! The name is looked up by whoever connects, which refuses addresses that lead back to the gateway, its node or
 //! the cloud's metadata. Names that can only lead there, or to Services of this cluster, are refused here.
 
-use ingress_core::{Code, Endpoint, HostError, HostMatch, HostName};
+use ingress_core::{Code, Endpoint, HostError, HostMatch, HostName, PortRef};
 use k8s_openapi::api::core::v1::Service;
 
-use super::service::{Port, Problem, find_port};
+use super::key::Key;
+use super::service::{Problem, find_port, port_field};
 use crate::store::Stored;
 use crate::{Config, Store};
 
@@ -18,13 +19,20 @@ pub(super) fn target(service: &Service) -> Option<&str> {
     (spec.type_.as_deref() == Some("ExternalName")).then(|| spec.external_name.as_deref().unwrap_or_default())
 }
 
+/// The Service of this cluster that the name may be one of. Whether there is such a Service decides.
+pub(super) fn namesake(target: &str) -> Option<Key> {
+    let name = target.strip_suffix('.').unwrap_or(target).to_ascii_lowercase();
+    let (service, namespace) = name.split_once('.').filter(|(_, namespace)| !namespace.contains('.'))?;
+    Some(Key::new(namespace, service))
+}
+
 /// Who answers for the port.
 pub(super) fn resolve(
     store: &Store,
     config: &Config,
     service: &Stored<Service>,
     target: &str,
-    port: Port<'_>,
+    port: &PortRef,
 ) -> Result<Endpoint, Problem> {
     let who = format!("Service {}/{} is of type ExternalName ({target})", service.namespace, service.name);
     let problem = |what: &str, help: &str| {
@@ -75,14 +83,14 @@ fn is_of_cluster(store: &Store, name: &str) -> bool {
 }
 
 /// The number to connect to. A Service of this type need not list its ports.
-fn number(service: &Stored<Service>, port: Port<'_>) -> Result<u16, Problem> {
+fn number(service: &Stored<Service>, port: &PortRef) -> Result<u16, Problem> {
     let ports = service.object.spec.as_ref().and_then(|spec| spec.ports.as_deref()).unwrap_or_default();
     match port {
-        Port::Number(number) if ports.is_empty() && number != 0 => return Ok(number),
+        PortRef::Number(number) if ports.is_empty() && *number != 0 => return Ok(*number),
         _ => {}
     }
     let missing =
-        |(message, help): (String, String)| Problem::new(Code::MissingPort, port.field(), message, help);
+        |(message, help): (String, String)| Problem::new(Code::MissingPort, port_field(port), message, help);
     let found = find_port(&service.object, port).map_err(missing)?;
     u16::try_from(found.port).ok().filter(|&number| number != 0).ok_or_else(|| {
         missing((format!("{} is no port number", found.port), "write a number from 1 to 65535".into()))

@@ -6,6 +6,8 @@ use ingress_core::{HostError, HostMatch, PathError};
 
 /// How many names a message lists.
 const LISTED: usize = 5;
+/// How many names decide about such a list.
+pub(super) const SEEN: usize = LISTED + 1;
 
 /// What to write instead of a host.
 pub(super) fn host(text: &str, error: HostError) -> String {
@@ -72,7 +74,7 @@ pub(super) fn looks_like_pattern(path: &str) -> bool {
 
 /// The first few names as a list, or nothing when there are none.
 pub(crate) fn list(names: impl Iterator<Item = impl Display>) -> Option<String> {
-    let names: Vec<_> = names.take(LISTED + 1).map(|name| name.to_string()).collect();
+    let names: Vec<_> = names.take(SEEN).map(|name| name.to_string()).collect();
     match names.len() {
         0 => None,
         count if count > LISTED => Some(format!("{} and others", names[..LISTED].join(", "))),
@@ -88,6 +90,12 @@ pub(crate) fn similar<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> O
         (distance <= limit).then_some((distance, candidate))
     });
     near.min().map(|(_, candidate)| candidate)
+}
+
+/// Whether [`similar`] may return the candidate.
+pub(super) fn is_near(name: &str, candidate: &str) -> bool {
+    let limit = name.len() / 3;
+    distance(name, candidate, limit).is_some_and(|distance| distance <= limit)
 }
 
 /// How many bytes to insert, delete or replace (Levenshtein), or nothing when it must exceed `limit`.

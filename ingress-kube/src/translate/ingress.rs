@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use ingress_core::{Code, Conditions, Diagnostic, HostMatch, ObjectRef, PathMatch, Rule, Source};
+use ingress_core::{BackendRef, Code, Conditions, Diagnostic, HostMatch, ObjectRef, PathMatch, Rule, Source};
 use k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress, IngressRule, IngressSpec};
 
 use super::annotations::{self, Settings};
-use super::service::Services;
+use super::backend::Place;
+use super::defaults::{Candidate, Rank};
 use super::{Output, backend, hints, ownership, path};
+use crate::Config;
 use crate::store::Stored;
 
 /// Annotations of these domains speak to some ingress controller; so do all whose domain has the word
@@ -25,18 +27,22 @@ const CONTROLLER_DOMAINS: [&str; 7] = [
 /// An Ingress, and what its annotations say.
 struct Subject<'s, 'a> {
     stored: &'a Stored<Ingress>,
+    config: &'a Config,
     settings: &'s Settings<'a>,
+    /// The one host whose rules are wanted, if they are not all wanted.
+    only: Option<&'s HostMatch>,
     /// What requests must meet, or why nobody knows. The default backend has no conditions: it serves what the
     /// rules leave.
     conditions: Result<Conditions, &'s Diagnostic>,
 }
 
-/// Adds the rules and findings of one Ingress.
+/// Adds the rules and findings of one Ingress. Where `only` names a host, the rules of other hosts may be left
+/// out, and findings are incomplete.
 pub(super) fn translate<'a>(
     stored: &'a Stored<Ingress>,
     settings: &Settings<'a>,
-    services: &mut Services<'a>,
-    defaults: &mut Defaults,
+    config: &'a Config,
+    only: Option<&HostMatch>,
     out: &mut Output,
 ) {
     report_ignored(stored, out);
@@ -57,36 +63,58 @@ pub(super) fn translate<'a>(
     // `spec` may be the local empty one only when there is nothing to translate.
     let Some(spec) = &stored.object.spec else { return };
     report_without_effect(&stored.source, &stored.object, spec, settings, out);
-    let subject = Subject { stored, settings, conditions: settings.conditions() };
+    let subject = Subject { stored, config, settings, only, conditions: settings.conditions() };
     let mut hosts = Vec::new();
     for (index, rule) in spec.rules.iter().flatten().enumerate() {
         if stored.withheld_rules.contains(&index) {
             continue;
         }
-        hosts.extend(translate_rule(&subject, index, rule, spec.default_backend.is_some(), services, out));
+        hosts.extend(translate_rule(&subject, index, rule, spec.default_backend.is_some(), out));
     }
-    let Some(default) = &spec.default_backend else { return };
-    let backend = backend::resolve(stored, "spec.defaultBackend", default, services, out);
-    let rule = Rule::new(HostMatch::Any, PathMatch::Default, backend)
-        .with_source(Source::new(stored.source.clone(), "spec.defaultBackend"));
+    if let Some(backend) = &spec.default_backend {
+        let backend = backend::resolve(stored, Place::Default, backend, config, out);
+        add_default(stored, rules.is_empty(), hosts, backend, config, out);
+    }
+}
+
+/// Each host of the Ingress takes its default backend, which may also become the overall one.
+fn add_default(
+    stored: &Stored<Ingress>,
+    ruleless: bool,
+    mut hosts: Vec<HostMatch>,
+    backend: BackendRef,
+    config: &Config,
+    out: &mut Output,
+) {
+    let field = "spec.defaultBackend";
+    let refusal = ownership::refusal(stored, field, &HostMatch::Any, config);
+    let source = Source::new(stored.source.clone(), field);
+    if ruleless {
+        match refusal {
+            Some(finding) => out.refuse(Some(&HostMatch::Any), Some(PathMatch::Default), finding),
+            None => out.default = Some(Candidate { rank: Rank::Ruleless, source, backend }),
+        }
+        return;
+    }
     hosts.sort();
     hosts.dedup();
-    let refusal = ownership::refusal(stored, "spec.defaultBackend", &HostMatch::Any, services.config());
-    match refusal {
-        Some(finding) if rules.is_empty() => {
-            out.refuse(Some(&HostMatch::Any), Some(PathMatch::Default), finding)
-        }
-        refusal => defaults.add(rules.is_empty(), hosts, rule, refusal.is_none(), out),
+    let hostless = hosts.contains(&HostMatch::Any);
+    for host in hosts.into_iter().filter(|host| *host != HostMatch::Any) {
+        out.rule(Rule::new(host, PathMatch::Default, backend.clone()).with_source(source.clone()));
+    }
+    if hostless {
+        out.default = Some(Candidate { rank: Rank::Hostless, source, backend });
+    } else if refusal.is_none() {
+        out.default = Some(Candidate { rank: Rank::Hosts, source, backend });
     }
 }
 
 /// Adds the paths of one rule and returns its host, if that is one.
-fn translate_rule<'a>(
-    subject: &Subject<'_, 'a>,
+fn translate_rule(
+    subject: &Subject<'_, '_>,
     index: usize,
-    rule: &'a IngressRule,
+    rule: &IngressRule,
     has_default: bool,
-    services: &mut Services<'a>,
     out: &mut Output,
 ) -> Option<HostMatch> {
     let stored = subject.stored;
@@ -101,9 +129,12 @@ fn translate_rule<'a>(
             return None;
         }
     };
+    if subject.only.is_some_and(|only| *only != host) {
+        return None;
+    }
     let paths = rule.http.as_ref().map(|http| http.paths.as_slice()).unwrap_or_default();
     let field = format!("spec.rules[{index}]{}", if text.is_empty() { "" } else { ".host" });
-    if let Some(finding) = ownership::refusal(stored, &field, &host, services.config()) {
+    if let Some(finding) = ownership::refusal(stored, &field, &host, subject.config) {
         paths.iter().for_each(|path| out.refuse(Some(&host), path::plain(path), finding.clone()));
         if paths.is_empty() {
             out.refuse(Some(&host), None, finding);
@@ -114,26 +145,24 @@ fn translate_rule<'a>(
         report_no_paths(&stored.source, index, &host, has_default, out);
     }
     for (number, path) in paths.iter().enumerate() {
-        let field = format!("spec.rules[{index}].http.paths[{number}]");
-        translate_path(subject, &host, field, path, services, out);
+        translate_path(subject, &host, (index, number), path, out);
     }
     Some(host)
 }
 
 /// Adds one path. Where an annotation cannot be used that says which requests or paths are meant, it is not
 /// served, for it would take more than its author means.
-fn translate_path<'a>(
-    subject: &Subject<'_, 'a>,
+fn translate_path(
+    subject: &Subject<'_, '_>,
     host: &HostMatch,
-    field: String,
-    path: &'a HTTPIngressPath,
-    services: &mut Services<'a>,
+    (rule, number): (usize, usize),
+    path: &HTTPIngressPath,
     out: &mut Output,
 ) {
-    let Subject { stored, settings, conditions } = subject;
+    let Subject { stored, config, settings, conditions, .. } = subject;
     let splits = settings.split.as_ref().and_then(|splits| splits.as_ref().ok());
-    let at = format!("{field}.backend");
-    let backends = backend::resolve_shared(stored, &at, &path.backend, splits, services, out);
+    let place = Place::Path { rule, path: number };
+    let backends = backend::resolve_shared(stored, place, &path.backend, splits, config, out);
     let syntax = match &settings.path_syntax {
         Some(Err(finding)) if path.path_type == path::IMPLEMENTATION_SPECIFIC => {
             return out.refuse(Some(host), None, finding.clone());
@@ -141,6 +170,7 @@ fn translate_path<'a>(
         Some(syntax) => syntax.as_ref().ok().copied(),
         None => None,
     };
+    let field = format!("spec.rules[{rule}].http.paths[{number}]");
     let path = match path::path_match(&stored.source, &field, path, syntax, out) {
         Ok(path) => path,
         Err(finding) => return out.refuse(Some(host), None, finding),
@@ -240,63 +270,4 @@ fn speaks_to_a_controller(annotation: &str) -> bool {
                 })
         }
     }
-}
-
-/// Default backends, kept until it is known which of them also is the overall one.
-///
-/// Each host of an Ingress takes that Ingress's default backend. The overall default, which also takes the
-/// hosts that no rule names, is that of the Ingresses without rules; without such, that of the Ingresses
-/// with host-less rules; without those, the global default backend that the configuration names; without one,
-/// that of the oldest Ingress with a default backend: "If none of the hosts or paths match the HTTP request in
-/// the Ingress objects, the traffic is routed to your default backend" (Kubernetes documentation, Ingress).
-#[derive(Default)]
-pub(super) struct Defaults {
-    /// Of Ingresses without rules.
-    overall: Vec<Rule>,
-    /// Of Ingresses with a rule that has no host.
-    hostless: Vec<Rule>,
-    /// Of all other Ingresses: the one that comes first.
-    first: Option<Rule>,
-}
-
-impl Defaults {
-    /// `rule` is for any host; `hosts` are the valid ones of the Ingress. It can become the overall default only
-    /// if it `may` claim every host.
-    fn add(&mut self, ruleless: bool, hosts: Vec<HostMatch>, rule: Rule, may: bool, out: &mut Output) {
-        if ruleless {
-            self.overall.push(rule);
-            return;
-        }
-        let hostless = hosts.contains(&HostMatch::Any);
-        for host in hosts.into_iter().filter(|host| *host != HostMatch::Any) {
-            let mut own = rule.clone();
-            own.host = host;
-            out.rule(own);
-        }
-        if hostless {
-            self.hostless.push(rule);
-        } else if may && self.first.as_ref().is_none_or(|first| rule.source < first.source) {
-            self.first = Some(rule);
-        }
-    }
-
-    /// `global` is the rule of the global default backend.
-    pub(super) fn finish(self, global: Option<Rule>, out: &mut Output) {
-        let overall = match (self.overall.is_empty(), self.hostless.is_empty()) {
-            (false, _) => {
-                self.hostless.iter().for_each(|rule| report_hidden(rule, out));
-                self.overall
-            }
-            (true, false) => self.hostless,
-            (true, true) => global.or(self.first).into_iter().collect(),
-        };
-        overall.into_iter().for_each(|rule| out.rule(rule));
-    }
-}
-
-fn report_hidden(rule: &Rule, out: &mut Output) {
-    let Some(source) = &rule.source else { return };
-    let message = "requests without a rule go to the default backend of an Ingress that has no rules";
-    let help = "give the rule a host, or write a Prefix / instead of the default backend";
-    out.find(Code::ShadowedRule, &source.object, source.field.clone(), message, help);
 }

@@ -1,6 +1,6 @@
 //! The one place where Kubernetes objects become rules, endpoints and findings.
 //!
-//! A pure function of the present objects: no clock, no file, no memory of earlier objects. A fault costs
+//! What comes of it depends on the present objects alone: no clock, no file, no order of events. A fault costs
 //! the smallest thing it is about, and is reported with its object and field:
 //!
 //! | fault | what is lost |
@@ -12,26 +12,39 @@
 //! | backend, missing Service or port | nothing: the route answers 503 (ruling R7) |
 //! | endpoint | that endpoint |
 //!
-//! `class` says which Ingresses are served, `ingress` makes their rules, `path` and `backend` read the parts of
-//! one, `annotations` and `parameters` what an Ingress and its class say beyond the API, `service` finds what a
-//! backend points at, `endpoints` and `external_name` find its addresses, `ignored` says what of it is not acted on,
-//! `ownership` says which hosts a namespace may claim, `default_backend` adds the global one, `api` holds what
-//! differs between Kubernetes versions.
+//! One Ingress is translated alone: `class` says whether it is served, `ingress` makes its rules, `path` and
+//! `backend` read the parts of one, `annotations` and `parameters` what it and its class say beyond the API,
+//! `ownership` says which hosts its namespace may claim. What its backends point at takes no part in its rules.
+//!
+//! One port of a Service is looked up alone: `service` finds it, `endpoints` and `external_name` find its addresses,
+//! `ignored` says what of it is not acted on.
+//!
+//! `translator` does both for what an event is about, and remembers what it needs for that: `backends` and `slices`
+//! which Ingresses, Services and EndpointSlices belong together, `defaults` who may become the overall default
+//! backend (`default_backend` is the global one), `by_owner` who said which findings. `api` holds what differs
+//! between Kubernetes versions.
 
 mod annotations;
 mod api;
 mod backend;
+mod backends;
+mod by_owner;
 mod class;
 mod default_backend;
+mod defaults;
 mod endpoints;
 mod external_name;
 pub(crate) mod hints;
 mod ignored;
 mod ingress;
+mod key;
 mod ownership;
 mod parameters;
 mod path;
 mod service;
+mod slices;
+mod translator;
+mod view;
 
 use std::sync::Arc;
 
@@ -40,6 +53,7 @@ use ingress_core::{
 };
 
 pub use annotations::{Annotation, annotations};
+pub(crate) use translator::{Delta, Translator};
 
 use crate::{Config, Store};
 
@@ -47,70 +61,47 @@ use crate::{Config, Store};
 ///
 /// The result depends on the set of objects only, not on the order in which they came.
 pub fn translate(store: &Store, config: &Config) -> RouteTableBuilder {
-    let Translation { mut builder, findings, .. } = run(store, config);
-    for finding in findings {
-        builder.diagnostic(finding);
+    let mut translator = Translator::default();
+    let keys: Vec<_> = store.keys().collect();
+    let delta = translator.update(store, config, &keys);
+    let mut builder = RouteTableBuilder::default();
+    builder.balance_all(config.algorithm.clone());
+    builder.host_fallthrough(config.host_fallthrough).ambiguous_paths(config.ambiguous_paths);
+    for rule in delta.hosts.into_iter().flat_map(|(_, rules)| rules) {
+        builder.rule(rule);
     }
+    for (backend, endpoints) in delta.endpoints {
+        builder.endpoints(backend, endpoints);
+    }
+    if let Some((hosts, default)) = delta.reserved {
+        hosts.into_iter().for_each(|host| _ = builder.reserve(host));
+        default.into_iter().for_each(|default| _ = builder.reserve_default(default));
+    }
+    translator.findings().for_each(|finding| _ = builder.diagnostic(finding.clone()));
+    translator.unserved_rules().for_each(|rule| _ = builder.unserved(rule.clone()));
     builder
 }
 
-/// A builder filled with rules and endpoints, and what it cannot be asked.
-pub(crate) struct Translation {
-    pub(crate) builder: RouteTableBuilder,
-    /// What the builder is to be told, too.
-    pub(crate) findings: Vec<Diagnostic>,
-    /// How many rules were handed to the builder.
-    pub(crate) rules: usize,
-    /// How many Ingresses belong to other controllers.
-    pub(crate) foreign: usize,
-    /// How many Ingresses nobody serves, with a finding each.
-    pub(crate) unserved: usize,
-}
-
-pub(crate) fn run(store: &Store, config: &Config) -> Translation {
-    let mut out = Output::default();
-    out.builder.balance_all(config.algorithm.clone());
-    out.builder.host_fallthrough(config.host_fallthrough).ambiguous_paths(config.ambiguous_paths);
-    let classes = class::Classes::new(store, config);
-    classes.report(&mut out);
-    endpoints::report_nameless(store, &mut out);
-    let parameters = parameters::Parameters::new(store, &classes, &mut out);
-    let mut services = service::Services::new(store, config);
-    let mut defaults = ingress::Defaults::default();
-    let (mut foreign, mut unserved) = (0, 0);
-    for stored in store.ingresses.iter() {
-        match classes.owner(stored, &mut out) {
-            class::Owner::Us => {
-                let settings = parameters.of(&classes, stored).read(stored, &mut out);
-                ingress::translate(stored, &settings, &mut services, &mut defaults, &mut out);
-            }
-            class::Owner::Other => foreign += 1,
-            class::Owner::Nobody => unserved += 1,
-        }
-    }
-    let global = default_backend::rule(&mut services, &mut out);
-    ownership::reserve(config, &mut out);
-    defaults.finish(global, &mut out);
-    Translation { builder: out.builder, findings: out.findings, rules: out.rules, foreign, unserved }
-}
-
 /// Where rules and findings go.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Output {
-    builder: RouteTableBuilder,
-    rules: usize,
+    rules: Vec<Rule>,
+    refused: Vec<UnservedRule>,
     findings: Vec<Diagnostic>,
+    /// The ports of Services that the rules point at.
+    uses: Vec<backend::Use>,
+    /// The default backend, if it may become the overall one.
+    default: Option<defaults::Candidate>,
 }
 
 impl Output {
     fn rule(&mut self, rule: Rule) {
-        self.rules += 1;
-        self.builder.rule(rule);
+        self.rules.push(rule);
     }
 
     /// Leaves a rule out; host and path as far as they are known.
     fn refuse(&mut self, host: Option<&HostMatch>, path: Option<PathMatch>, finding: Diagnostic) {
-        self.builder.unserved(UnservedRule { host: host.cloned(), path, finding });
+        self.refused.push(UnservedRule { host: host.cloned(), path, finding });
     }
 
     fn find(

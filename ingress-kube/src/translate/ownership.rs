@@ -3,7 +3,7 @@
 use ingress_core::{Code, Diagnostic, HostMatch, Source};
 use k8s_openapi::api::networking::v1::Ingress;
 
-use super::{Output, hints};
+use super::hints;
 use crate::Config;
 use crate::ownership::HostPattern;
 use crate::store::Stored;
@@ -34,9 +34,7 @@ pub(super) fn refusal(
     Some(Diagnostic::new(Code::HostNotOwned, source, message, help))
 }
 
-/// Keeps hosts with owners from rules for wider hosts.
-pub(super) fn reserve(config: &Config, out: &mut Output) {
-    for host in config.host_ownership.iter().flat_map(|policy| policy.reserved()) {
-        out.builder.reserve(host);
-    }
+/// The hosts that are kept from rules for wider hosts.
+pub(super) fn reserved(config: &Config) -> impl Iterator<Item = HostMatch> {
+    config.host_ownership.iter().flat_map(|policy| policy.reserved())
 }

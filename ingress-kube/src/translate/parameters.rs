@@ -3,7 +3,8 @@
 //! A ConfigMap is in a namespace, so its scope is `Namespace`, and the namespace is named; the default scope,
 //! `Cluster`, is for objects that have none (KEP-2365). A class whose parameters cannot be used is served without.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use ingress_core::Code;
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -11,39 +12,61 @@ use k8s_openapi::api::networking::v1::{Ingress, IngressClassParametersReference}
 
 use super::annotations::Settings;
 use super::class::Classes;
+use super::key::Key;
 use super::{Output, hints};
 use crate::Store;
 use crate::store::Stored;
 
-/// What the parameters of our classes say, by class.
-pub(super) struct Parameters<'a>(HashMap<&'a str, Settings<'a>>);
+/// What the parameters of our classes say.
+#[derive(Debug, Default)]
+pub(super) struct Parameters {
+    by_class: HashMap<Arc<str>, Settings<'static>>,
+    /// The ConfigMaps that classes name, also those that do not exist.
+    named: BTreeSet<Key>,
+    /// Whether there is a finding about a class, which other ConfigMaps may change.
+    faulty: bool,
+}
 
 /// The field inside `spec.parameters` that is at fault, how, and what to write instead.
 type Fault = (&'static str, String, String);
 
-impl<'a> Parameters<'a> {
-    pub(super) fn new(store: &'a Store, classes: &Classes<'a>, out: &mut Output) -> Self {
-        let mut by_class = HashMap::new();
+impl Parameters {
+    pub(super) fn new(store: &Store, classes: &Classes<'_>, out: &mut Output) -> Self {
+        let mut parameters = Self::default();
         for class in classes.ours() {
             let spec = class.object.spec.as_ref();
             let Some(reference) = spec.and_then(|spec| spec.parameters.as_ref()) else { continue };
+            let namespace = reference.namespace.as_deref().unwrap_or_default();
+            parameters.named.insert(Key::new(namespace, &*reference.name));
             match config_map(store, reference) {
-                Ok(parameters) => {
-                    by_class.insert(&*class.name, Settings::of_class(parameters, out));
+                Ok(found) => {
+                    let settings = Settings::of_class(found, out).without_split();
+                    parameters.by_class.insert(class.name.clone(), settings);
                 }
                 Err((field, message, help)) => {
+                    parameters.faulty = true;
                     let at = format!("spec.parameters{field}");
                     out.find(Code::InvalidParameters, &class.source, at, message, help);
                 }
             }
         }
-        Self(by_class)
+        parameters
+    }
+
+    /// Whether the ConfigMap may change what the classes say.
+    pub(super) fn name(&self, config_map: &Key) -> bool {
+        self.named.contains(config_map)
+    }
+
+    /// Whether any ConfigMap may change what is said about the classes.
+    pub(super) fn are_faulty(&self) -> bool {
+        self.faulty
     }
 
     /// What the class of an Ingress of ours says; nothing for an Ingress without a class.
-    pub(super) fn of(&self, classes: &Classes<'_>, ingress: &Stored<Ingress>) -> Settings<'a> {
+    pub(super) fn of<'a>(&self, classes: &Classes<'_>, ingress: &Stored<Ingress>) -> Settings<'a> {
         let class = classes.name_of(&ingress.object);
-        class.and_then(|class| self.0.get(class)).cloned().unwrap_or_default()
+        class.and_then(|class| self.by_class.get(class)).cloned().unwrap_or_default()
     }
 }
 

@@ -1,40 +1,44 @@
 //! A Service's port: whether it exists, and who answers.
 
-use std::collections::HashMap;
-use std::rc::Rc;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ingress_core::{BackendRef, Code, PortRef};
+use ingress_core::{Code, Diagnostic, Endpoint, ObjectRef, PortRef, ServiceRef, Source};
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 
-use super::endpoints::Slices;
+use super::backend::Place;
+use super::key::Key;
+use super::slices::Slices;
 use super::{Output, endpoints, external_name, hints, ignored};
 use crate::store::Stored;
 use crate::{Config, Store, Upstream};
 
-/// A port as an Ingress names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Port<'a> {
-    Number(u16),
-    Name(&'a str),
+/// The objects around a Service.
+pub(super) struct Lookup<'a> {
+    pub(super) store: &'a Store,
+    pub(super) config: &'a Config,
+    pub(super) slices: &'a Slices,
+    pub(super) names: &'a Names,
 }
 
-/// What all Ingresses together point at; each port is looked up once.
-pub(super) struct Services<'a> {
-    store: &'a Store,
-    config: &'a Config,
-    slices: Slices<'a>,
-    resolved: HashMap<(&'a str, &'a str, Port<'a>), Rc<Resolved>>,
-}
+/// The namespaces that have a Service of a name, by name.
+#[derive(Debug, Default)]
+pub(super) struct Names(BTreeSet<(Arc<str>, Arc<str>)>);
 
-/// A port that was looked up; its endpoints are in the table already.
+/// What was found at a port of a Service.
+#[derive(Default)]
 pub(super) struct Resolved {
-    pub(super) reference: BackendRef,
     /// Why it has no endpoints, for each backend that points at it.
     pub(super) problem: Option<Problem>,
+    pub(super) endpoints: Vec<Endpoint>,
+    /// Findings about the Service and its EndpointSlices.
+    pub(super) findings: Vec<Diagnostic>,
+    /// A Service whose coming or going changes this, besides the Service itself.
+    pub(super) namesake: Option<Key>,
 }
 
 /// A finding about the backend of an Ingress.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Problem {
     pub(super) code: Code,
     /// The field inside `backend.service`.
@@ -43,11 +47,7 @@ pub(super) struct Problem {
     pub(super) help: Box<str>,
 }
 
-impl<'a> Services<'a> {
-    pub(super) fn new(store: &'a Store, config: &'a Config) -> Self {
-        Self { store, config, slices: Slices::new(store), resolved: HashMap::new() }
-    }
-
+impl<'a> Lookup<'a> {
     /// The number of a Service's first TCP port.
     pub(super) fn first_port(&self, namespace: &str, name: &str) -> Option<u16> {
         let spec = self.store.services.get(namespace, name)?.object.spec.as_ref()?;
@@ -56,54 +56,30 @@ impl<'a> Services<'a> {
         u16::try_from(first.port).ok()
     }
 
-    pub(super) fn config(&self) -> &'a Config {
-        self.config
-    }
-
-    /// Looks a port up and adds its endpoints to the table.
-    pub(super) fn resolve(
-        &mut self,
-        namespace: &'a str,
-        name: &'a str,
-        port: Port<'a>,
-        out: &mut Output,
-    ) -> Rc<Resolved> {
-        if let Some(resolved) = self.resolved.get(&(namespace, name, port)) {
-            return resolved.clone();
-        }
-        let resolved = Rc::new(self.look_up(namespace, name, port, out));
-        self.resolved.insert((namespace, name, port), resolved.clone());
-        resolved
-    }
-
-    fn look_up(&self, namespace: &'a str, name: &'a str, port: Port<'a>, out: &mut Output) -> Resolved {
+    /// Who answers for a port of a Service, or why nobody does.
+    pub(super) fn resolve(&self, service: &ServiceRef) -> Resolved {
+        let ServiceRef { namespace, name, port } = service;
         let Some(stored) = self.store.services.get(namespace, name) else {
-            let reference = BackendRef::service(namespace, name, port.reference());
-            return Resolved { reference, problem: Some(self.missing_service(namespace, name)) };
+            return Resolved::problem(self.missing_service(namespace, name));
         };
-        let reference = BackendRef::service(stored.namespace.clone(), stored.name.clone(), port.reference());
         if let Some(target) = external_name::target(&stored.object) {
-            let found = external_name::resolve(self.store, self.config, stored, target, port);
-            let problem = match found {
-                Ok(endpoint) => {
-                    out.builder.endpoints(reference.clone(), [endpoint]);
-                    None
-                }
-                Err(problem) => Some(problem),
+            let mut resolved = match external_name::resolve(self.store, self.config, stored, target, port) {
+                Ok(endpoint) => Resolved { endpoints: vec![endpoint], ..Resolved::default() },
+                Err(problem) => Resolved::problem(problem),
             };
-            return Resolved { reference, problem };
+            resolved.namesake = external_name::namesake(target);
+            return resolved;
         }
         let found = match find_port(&stored.object, port) {
             Ok(found) => found,
             Err((message, help)) => {
-                let problem = Problem::new(Code::MissingPort, port.field(), message, help);
-                return Resolved { reference, problem: Some(problem) };
+                return Resolved::problem(Problem::new(Code::MissingPort, port_field(port), message, help));
             }
         };
-        ignored::report(stored, found, self.config.upstream, out);
-        let endpoints = self.endpoints(stored, found, out);
-        out.builder.endpoints(reference.clone(), endpoints);
-        Resolved { reference, problem: None }
+        let mut out = Output::default();
+        ignored::report(stored, found, self.config.upstream, &mut out);
+        let endpoints = self.endpoints(stored, found, &mut out);
+        Resolved { endpoints, findings: out.findings, ..Resolved::default() }
     }
 
     fn endpoints(
@@ -111,8 +87,8 @@ impl<'a> Services<'a> {
         service: &'a Stored<Service>,
         port: &'a ServicePort,
         out: &mut Output,
-    ) -> Vec<ingress_core::Endpoint> {
-        let slices = self.slices.of(service);
+    ) -> Vec<Endpoint> {
+        let slices = self.slices.of(service, self.store);
         let cluster_ip = endpoints::cluster_ip(service);
         let through_cluster_ip = slices.is_empty() || self.config.upstream == Upstream::ClusterIp;
         match cluster_ip {
@@ -127,20 +103,18 @@ impl<'a> Services<'a> {
                 out.find(Code::InvalidEndpoint, &service.source, "spec.clusterIP", message, help);
                 Vec::new()
             }
-            _ => endpoints::join(service, port, slices, out),
+            _ => endpoints::join(service, port, &slices, out),
         }
     }
 
     fn missing_service(&self, namespace: &str, name: &str) -> Problem {
         let message = format!("Service {namespace}/{name} does not exist");
         let names = || self.store.services.of_namespace(namespace).map(|stored| &*stored.name);
-        let elsewhere = || self.store.services.iter().find(|stored| &*stored.name == name);
         let help = match hints::similar(name, names()) {
             Some(similar) => format!("write {similar}, or add the Service"),
-            None => match elsewhere() {
+            None => match self.names.first(name) {
                 Some(other) => format!(
-                    "a Service of that name is in namespace {}, but a backend is in the Ingress's own namespace",
-                    other.namespace
+                    "a Service of that name is in namespace {other}, but a backend is in the Ingress's own namespace"
                 ),
                 None => match hints::list(names()) {
                     Some(list) => format!("add the Service; namespace {namespace} has {list}"),
@@ -149,6 +123,25 @@ impl<'a> Services<'a> {
             },
         };
         Problem::new(Code::MissingService, ".name", message, help)
+    }
+}
+
+impl Names {
+    /// Notes whether the Service is there. Returns whether that is news.
+    pub(super) fn set(&mut self, key: &Key, present: bool) -> bool {
+        let pair = (key.name.clone(), key.namespace.clone());
+        if present { self.0.insert(pair) } else { self.0.remove(&pair) }
+    }
+
+    fn first(&self, name: &str) -> Option<&str> {
+        let (found, namespace) = self.0.range((Arc::from(name), Arc::default())..).next()?;
+        (**found == *name).then_some(namespace)
+    }
+}
+
+impl Resolved {
+    fn problem(problem: Problem) -> Self {
+        Self { problem: Some(problem), ..Self::default() }
     }
 }
 
@@ -161,46 +154,43 @@ impl Problem {
     ) -> Self {
         Self { code, field, message: message.into(), help: help.into() }
     }
+
+    /// The finding about an Ingress that names the Service in this place.
+    pub(super) fn at(&self, ingress: &Arc<ObjectRef>, place: Place) -> Diagnostic {
+        let source = Source::new(ingress.clone(), place.service_field(self.field));
+        Diagnostic::new(self.code, source, self.message.clone(), self.help.clone())
+    }
 }
 
-impl Port<'_> {
-    fn reference(self) -> PortRef {
-        match self {
-            Self::Number(number) => PortRef::Number(number),
-            Self::Name(name) => PortRef::Name(Arc::from(name)),
-        }
+/// The field inside `backend.service`.
+pub(super) fn port_field(port: &PortRef) -> &'static str {
+    match port {
+        PortRef::Number(_) => ".port.number",
+        PortRef::Name(_) => ".port.name",
     }
+}
 
-    /// The field inside `backend.service`.
-    pub(super) fn field(self) -> &'static str {
-        match self {
-            Self::Number(_) => ".port.number",
-            Self::Name(_) => ".port.name",
-        }
-    }
-
-    fn is(self, port: &ServicePort) -> bool {
-        match self {
-            Self::Number(number) => port.port == i32::from(number),
-            Self::Name(name) => port.name.as_deref() == Some(name),
-        }
+fn is(port: &PortRef, candidate: &ServicePort) -> bool {
+    match port {
+        PortRef::Number(number) => candidate.port == i32::from(*number),
+        PortRef::Name(name) => candidate.name.as_deref() == Some(name),
     }
 }
 
 /// The Service's port that an Ingress names, or what is wrong and what to write instead.
 pub(super) fn find_port<'a>(
     service: &'a Service,
-    port: Port<'_>,
+    port: &PortRef,
 ) -> Result<&'a ServicePort, (String, String)> {
     let ports = service.spec.as_ref().and_then(|spec| spec.ports.as_deref()).unwrap_or_default();
-    let mut named = ports.iter().filter(|candidate| port.is(candidate)).peekable();
+    let mut named = ports.iter().filter(|candidate| is(port, candidate)).peekable();
     let other_protocol = named.peek().and_then(|port| port.protocol.as_deref());
     if let Some(found) = named.find(|port| endpoints::is_tcp(port.protocol.as_deref())) {
         return Ok(found);
     }
     let what = match port {
-        Port::Number(number) => format!("port {number}"),
-        Port::Name(name) => format!("port {name:?}"),
+        PortRef::Number(number) => format!("port {number}"),
+        PortRef::Name(name) => format!("port {name:?}"),
     };
     let mut tcp = ports.iter().filter(|port| endpoints::is_tcp(port.protocol.as_deref()));
     let help = match (meant(port, tcp.clone()), hints::list(tcp.by_ref().map(describe))) {
@@ -217,12 +207,12 @@ pub(super) fn find_port<'a>(
 }
 
 /// What to write for a number in a name's place, or for a name in the wrong case.
-fn meant<'a>(port: Port<'_>, mut ports: impl Iterator<Item = &'a ServicePort>) -> Option<String> {
-    let Port::Name(name) = port else { return None };
-    let number = name.parse().ok().map(Port::Number);
+fn meant<'a>(port: &PortRef, mut ports: impl Iterator<Item = &'a ServicePort>) -> Option<String> {
+    let PortRef::Name(name) = port else { return None };
+    let number = name.parse().ok().map(PortRef::Number);
     ports.find_map(|port| match port.name.as_deref() {
         Some(known) if known.eq_ignore_ascii_case(name) => Some(known.to_owned()),
-        _ if number.is_some_and(|number| number.is(port)) => {
+        _ if number.as_ref().is_some_and(|number| is(number, port)) => {
             Some(format!("number: {} instead of a name", port.port))
         }
         _ => None,

@@ -156,6 +156,12 @@ impl<'a> Settings<'a> {
         settings
     }
 
+    /// What a class says lives on without its ConfigMap: a split, which alone borrows from it, is not for classes.
+    pub(super) fn without_split(self) -> Settings<'static> {
+        let Self { path_syntax, methods, headers, queries, split: _ } = self;
+        Settings { path_syntax, methods, headers, queries, split: None }
+    }
+
     /// Takes over what an Ingress says itself.
     pub(super) fn read(mut self, ingress: &'a Stored<Ingress>, out: &mut Output) -> Self {
         for (annotation, text) in ingress.object.metadata.annotations.iter().flatten() {

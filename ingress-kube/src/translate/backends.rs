@@ -1,0 +1,178 @@
+//! The ports of Services that something points at, each looked up once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use ingress_core::{BackendRef, Code, Diagnostic, Endpoint, PortRef, ServiceRef};
+
+use super::by_owner::ByOwner;
+use super::hints;
+use super::key::Key;
+use super::service::{Lookup, Problem, Resolved};
+use crate::Store;
+
+/// As long as no more Services of a namespace come and go at once, it is worth to see whose findings they change.
+const FEW: usize = 16;
+
+/// All ports that are used, and by whom. What is found at them is looked up when the first user comes, and again when
+/// an object changes that it depends on.
+#[derive(Debug, Default)]
+pub(super) struct Backends {
+    known: BTreeMap<Arc<ServiceRef>, Known>,
+    users: BTreeSet<(Arc<ServiceRef>, Key)>,
+    /// Ports of Services that do not exist, by namespace and by name: what is said of them depends on the names of
+    /// the others.
+    missing: BTreeSet<Arc<ServiceRef>>,
+    missing_names: BTreeSet<(Arc<str>, Arc<ServiceRef>)>,
+    /// See [`Resolved::namesake`].
+    namesakes: BTreeSet<(Key, Arc<ServiceRef>)>,
+    /// Ports that lost a user.
+    left: Vec<Arc<ServiceRef>>,
+    endpoints: Vec<(BackendRef, Vec<Endpoint>)>,
+    findings: ByOwner<Arc<ServiceRef>, Diagnostic>,
+}
+
+/// What is remembered of a port; its endpoints are in the table.
+#[derive(Debug)]
+struct Known {
+    problem: Option<Problem>,
+    namesake: Option<Key>,
+}
+
+impl Backends {
+    /// Notes that the Ingress uses the port.
+    pub(super) fn add_user(
+        &mut self,
+        service: &ServiceRef,
+        user: &Key,
+        lookup: &Lookup<'_>,
+    ) -> Arc<ServiceRef> {
+        let service = match self.known.get_key_value(service) {
+            Some((service, _)) => service.clone(),
+            None => {
+                let service = Arc::new(service.clone());
+                self.look_up(&service, lookup);
+                service
+            }
+        };
+        self.users.insert((service.clone(), user.clone()));
+        service
+    }
+
+    /// Notes that the Ingress does not use the port any more.
+    pub(super) fn remove_user(&mut self, service: &Arc<ServiceRef>, user: &Key) {
+        self.users.remove(&(service.clone(), user.clone()));
+        self.left.push(service.clone());
+    }
+
+    /// Why the port has no endpoints, if it is used.
+    pub(super) fn problem(&self, service: &ServiceRef) -> Option<&Problem> {
+        self.known.get(service)?.problem.as_ref()
+    }
+
+    /// Who uses the port.
+    pub(super) fn users<'a>(&'a self, service: &'a Arc<ServiceRef>) -> impl Iterator<Item = &'a Key> {
+        let all = self.users.range((service.clone(), Key::default())..);
+        all.take_while(move |(other, _)| other == service).map(|(_, user)| user)
+    }
+
+    /// The used ports of a Service.
+    pub(super) fn of_service(&self, key: &Key) -> impl Iterator<Item = &Arc<ServiceRef>> {
+        let all = self.known.range::<ServiceRef, _>(first(key)..).map(|(service, _)| service);
+        all.take_while(move |service| service.namespace == key.namespace && service.name == key.name)
+    }
+
+    /// The ports that the coming or going of these Services may concern, besides their own.
+    pub(super) fn concerned_by(&self, toggled: &[Key], store: &Store) -> BTreeSet<Arc<ServiceRef>> {
+        let any = Arc::new(first(&Key::default()));
+        let mut concerned = BTreeSet::new();
+        for keys in toggled.chunk_by(|a, b| a.namespace == b.namespace) {
+            let listed = keys.len() > FEW || keys.iter().any(|key| is_listed(key, store));
+            let near = |name: &str| keys.iter().any(|key| hints::is_near(name, &key.name));
+            let missing = self.missing_in(&keys[0].namespace);
+            concerned.extend(missing.filter(|service| listed || near(&service.name)).cloned());
+        }
+        for key in toggled {
+            let of_name = self.missing_names.range((key.name.clone(), any.clone())..);
+            let of_name = of_name.take_while(|(name, _)| *name == key.name).map(|(_, service)| service);
+            let namesakes = self.namesakes.range((key.clone(), any.clone())..);
+            let namesakes = namesakes.take_while(|(other, _)| other == key).map(|(_, service)| service);
+            concerned.extend(of_name.chain(namesakes).cloned());
+        }
+        concerned
+    }
+
+    fn missing_in<'a>(&'a self, namespace: &'a Arc<str>) -> impl Iterator<Item = &'a Arc<ServiceRef>> {
+        let all = self.missing.range::<ServiceRef, _>(first(&Key::new(namespace.clone(), Arc::default()))..);
+        all.take_while(move |service| service.namespace == *namespace)
+    }
+
+    /// Looks a port up. Returns whether what is to be said to its users is news.
+    pub(super) fn look_up(&mut self, service: &Arc<ServiceRef>, lookup: &Lookup<'_>) -> bool {
+        let Resolved { problem, endpoints, findings, namesake } = lookup.resolve(service);
+        self.findings.set(service.clone(), findings);
+        self.endpoints.push((BackendRef::Service((**service).clone()), endpoints));
+        let known = self.known.remove(service);
+        let news = known.as_ref().is_none_or(|known| known.problem != problem);
+        self.unlist(service, known);
+        if problem.as_ref().is_some_and(|problem| problem.code == Code::MissingService) {
+            self.missing.insert(service.clone());
+            self.missing_names.insert((service.name.clone(), service.clone()));
+        }
+        if let Some(key) = &namesake {
+            self.namesakes.insert((key.clone(), service.clone()));
+        }
+        self.known.insert(service.clone(), Known { problem, namesake });
+        news
+    }
+
+    /// Forgets the ports that nobody uses any more.
+    pub(super) fn sweep(&mut self) {
+        for service in std::mem::take(&mut self.left) {
+            if self.users(&service).next().is_some() {
+                continue;
+            }
+            let Some(known) = self.known.remove(&service) else { continue };
+            self.unlist(&service, Some(known));
+            self.findings.set(service.clone(), Vec::new());
+            self.endpoints.push((BackendRef::Service((*service).clone()), Vec::new()));
+        }
+    }
+
+    /// Endpoints that may have changed since this was last asked; for a port that nobody uses, none.
+    pub(super) fn take_endpoints(&mut self) -> Vec<(BackendRef, Vec<Endpoint>)> {
+        std::mem::take(&mut self.endpoints)
+    }
+
+    /// Findings about Services and EndpointSlices.
+    pub(super) fn findings(&self) -> &ByOwner<Arc<ServiceRef>, Diagnostic> {
+        &self.findings
+    }
+
+    pub(super) fn findings_mut(&mut self) -> &mut ByOwner<Arc<ServiceRef>, Diagnostic> {
+        &mut self.findings
+    }
+
+    fn unlist(&mut self, service: &Arc<ServiceRef>, known: Option<Known>) {
+        let Some(Known { problem, namesake }) = known else { return };
+        if problem.is_some_and(|problem| problem.code == Code::MissingService) {
+            self.missing.remove(service);
+            self.missing_names.remove(&(service.name.clone(), service.clone()));
+        }
+        if let Some(key) = namesake {
+            self.namesakes.remove(&(key, service.clone()));
+        }
+    }
+}
+
+/// Whether a list of the first names in the Service's namespace has, or had, its name.
+fn is_listed(key: &Key, store: &Store) -> bool {
+    let names = store.services.of_namespace(&key.namespace).map(|stored| &stored.name);
+    names.take_while(|name| **name < key.name).take(hints::SEEN).count() < hints::SEEN
+}
+
+/// What sorts before every port of the Service.
+fn first(key: &Key) -> ServiceRef {
+    let port = PortRef::Number(0);
+    ServiceRef { namespace: key.namespace.clone(), name: key.name.clone(), port }
+}

@@ -1,0 +1,29 @@
+//! Names of objects of one kind.
+
+use std::sync::Arc;
+
+use crate::ObjectKey;
+use crate::store::Stored;
+
+/// Namespace and name. The empty key is nobody's: an object without a name is not kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    pub(super) namespace: Arc<str>,
+    pub(super) name: Arc<str>,
+}
+
+impl Key {
+    pub(super) fn new(namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
+
+    pub(super) fn of<T>(stored: &Stored<T>) -> Self {
+        Self { namespace: stored.namespace.clone(), name: stored.name.clone() }
+    }
+}
+
+impl From<&ObjectKey> for Key {
+    fn from(key: &ObjectKey) -> Self {
+        Self { namespace: key.namespace.clone(), name: key.name.clone() }
+    }
+}

@@ -1,0 +1,380 @@
+//! Keeps what the objects amount to up to date: one event costs what the object and its hosts cost.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use ingress_core::{BackendRef, Diagnostic, Endpoint, HostMatch, Rule, ServiceRef, UnservedRule};
+
+use super::backend::Use;
+use super::backends::Backends;
+use super::by_owner::ByOwner;
+use super::class::{self, Classes, Owner};
+use super::defaults::{Defaults, Rank};
+use super::key::Key;
+use super::parameters::Parameters;
+use super::service::{Lookup, Names};
+use super::slices::{self, Slices};
+use super::view::{Translated, View};
+use super::{Output, default_backend, ownership};
+use crate::{Config, Kind, ObjectKey, Store};
+
+/// How many Ingresses are held in memory between their translation and the table.
+const AT_ONCE: usize = 8192;
+
+/// What is remembered of the objects. The objects themselves are in the [`Store`], and rules in the table: those of a
+/// host that has several Ingresses are made anew.
+#[derive(Debug, Default)]
+pub(crate) struct Translator {
+    started: bool,
+    default_class: Option<Arc<str>>,
+    parameters: Parameters,
+    memos: BTreeMap<Key, Memo>,
+    /// Which Ingresses have rules for which hosts.
+    claims: BTreeSet<(Arc<HostMatch>, Key)>,
+    backends: Backends,
+    slices: Slices,
+    names: Names,
+    defaults: Defaults,
+    findings: ByOwner<About, Diagnostic>,
+    unserved: ByOwner<Key, UnservedRule>,
+    totals: Totals,
+}
+
+/// What changed, in the words of the table.
+#[derive(Debug, Default)]
+pub(crate) struct Delta {
+    /// All rules of each host that may have changed.
+    pub(crate) hosts: Vec<(Arc<HostMatch>, Vec<Rule>)>,
+    /// All endpoints of each backend that may have changed.
+    pub(crate) endpoints: Vec<(BackendRef, Vec<Endpoint>)>,
+    /// The reserved hosts and their default, if they may have changed.
+    pub(crate) reserved: Option<(Vec<HostMatch>, Option<BackendRef>)>,
+    /// Whether [`Translator::findings`] changed.
+    pub(crate) findings: bool,
+    /// Whether [`Translator::unserved_rules`] changed.
+    pub(crate) unserved: bool,
+}
+
+/// Sums over all Ingresses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    /// Rules, those of the overall default backend not included.
+    rules: usize,
+    /// Ingresses of other controllers.
+    pub(crate) foreign: usize,
+    /// Ingresses that nobody serves, with a finding each.
+    pub(crate) unserved: usize,
+}
+
+/// What is remembered of one Ingress: where it took part.
+#[derive(Debug)]
+struct Memo {
+    owner: Owner,
+    rules: usize,
+    hosts: Box<[Arc<HostMatch>]>,
+    uses: Box<[Arc<ServiceRef>]>,
+    default: Option<Rank>,
+}
+
+/// Whose findings they are, besides those of [`Backends`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum About {
+    Classes,
+    Defaults,
+    Global,
+    Ingress(Key),
+    Slice(Key),
+}
+
+/// What has to be looked at again.
+#[derive(Default)]
+struct Dirty {
+    classes: bool,
+    /// All Ingresses.
+    all: bool,
+    ingresses: Vec<Key>,
+    /// Services whose endpoints may have changed.
+    services: BTreeSet<Key>,
+    /// Services that came or went.
+    toggled: BTreeSet<Key>,
+}
+
+/// Hosts whose rules may have changed, with the rules of the Ingresses that were translated.
+type Hosts = BTreeMap<Arc<HostMatch>, Vec<Rule>>;
+
+// ===== impl Translator =====
+
+impl Translator {
+    /// Takes over what the objects with these keys are now, in any order. Objects with other keys must be as they were.
+    pub(crate) fn update<'k>(
+        &mut self,
+        store: &Store,
+        config: &Config,
+        keys: impl IntoIterator<Item = &'k ObjectKey>,
+    ) -> Delta {
+        let first = !std::mem::replace(&mut self.started, true);
+        let mut dirty = Dirty { all: first, ..Dirty::default() };
+        keys.into_iter().for_each(|key| self.note(store, key, &mut dirty));
+        if dirty.all || dirty.classes {
+            self.read_classes(store, config);
+        }
+        let mut concerned = self.update_backends(store, config, &dirty);
+        let keys = sorted_keys(store, dirty);
+        keys.iter().for_each(|key| _ = concerned.remove(key));
+
+        let mut hosts = Hosts::new();
+        for keys in keys.chunks(AT_ONCE) {
+            for (key, now) in keys.iter().zip(self.view(store, config).translate_all(keys)) {
+                self.replace(store, config, key, now, &mut hosts);
+            }
+        }
+        let concerned: Vec<_> = concerned.into_iter().collect();
+        for (key, now) in concerned.iter().zip(self.view(store, config).translate_all(&concerned)) {
+            self.report(store, key, now.map(|(_, out)| out).unwrap_or_default());
+        }
+        let reserve = self.update_global(store, config) || first;
+        self.backends.sweep();
+        if self.defaults.take_changed() {
+            self.findings.set(About::Defaults, self.defaults.findings());
+            hosts.entry(HostMatch::Any.into()).or_default();
+        }
+        Delta {
+            hosts: hosts.into_iter().map(|host| self.gather(store, config, host, &keys)).collect(),
+            endpoints: self.backends.take_endpoints(),
+            reserved: reserve.then(|| {
+                (
+                    ownership::reserved(config).collect(),
+                    self.defaults.global().cloned().map(BackendRef::Service),
+                )
+            }),
+            findings: self.findings.take_changed() | self.backends.findings_mut().take_changed(),
+            unserved: self.unserved.take_changed(),
+        }
+    }
+
+    /// All findings, in no particular order.
+    pub(crate) fn findings(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.findings.iter().chain(self.backends.findings().iter())
+    }
+
+    /// All rules that are refused, in no particular order.
+    pub(crate) fn unserved_rules(&self) -> impl Iterator<Item = &UnservedRule> {
+        self.unserved.iter()
+    }
+
+    pub(crate) fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// How many rules there are.
+    pub(crate) fn rules(&self) -> usize {
+        self.totals.rules + self.defaults.len()
+    }
+
+    fn note(&mut self, store: &Store, key: &ObjectKey, dirty: &mut Dirty) {
+        let kind = key.kind;
+        let key = Key::from(key);
+        match kind {
+            Kind::Ingress => dirty.ingresses.push(key),
+            Kind::IngressClass => dirty.all = true,
+            Kind::ConfigMap => {
+                dirty.all |= self.parameters.name(&key);
+                dirty.classes |= self.parameters.are_faulty();
+            }
+            Kind::EndpointSlice => {
+                let slice = store.slices.get(&key.namespace, &key.name);
+                dirty.services.extend(self.slices.update(&key, slice));
+                let finding = slice.and_then(slices::nameless);
+                self.findings.set(About::Slice(key), finding.into_iter().collect());
+            }
+            Kind::Service => {
+                let present = store.services.get(&key.namespace, &key.name).is_some();
+                if self.names.set(&key, present) {
+                    dirty.toggled.insert(key.clone());
+                }
+                dirty.services.insert(key);
+            }
+        }
+    }
+
+    fn read_classes(&mut self, store: &Store, config: &Config) {
+        let mut out = Output::default();
+        self.default_class = class::default(store);
+        let classes = Classes::new(store, config, self.default_class.as_deref());
+        classes.report(&mut out);
+        self.parameters = Parameters::new(store, &classes, &mut out);
+        self.findings.set(About::Classes, out.findings);
+    }
+
+    /// Looks up again what Services and EndpointSlices may have changed. Returns the Ingresses that are to be told
+    /// something new about their backends.
+    fn update_backends(&mut self, store: &Store, config: &Config, dirty: &Dirty) -> BTreeSet<Key> {
+        let toggled: Vec<_> = dirty.toggled.iter().cloned().collect();
+        let mut services = self.backends.concerned_by(&toggled, store);
+        services.extend(dirty.services.iter().flat_map(|key| self.backends.of_service(key)).cloned());
+        let lookup = Lookup { store, config, slices: &self.slices, names: &self.names };
+        let mut concerned = BTreeSet::new();
+        for service in &services {
+            if self.backends.look_up(service, &lookup) {
+                concerned.extend(self.backends.users(service).cloned());
+            }
+        }
+        concerned
+    }
+
+    /// Puts what an Ingress says now in the place of what it said before.
+    fn replace(
+        &mut self,
+        store: &Store,
+        config: &Config,
+        key: &Key,
+        now: Option<Translated>,
+        hosts: &mut Hosts,
+    ) {
+        if let Some(memo) = self.memos.remove(key) {
+            self.forget(key, memo, hosts);
+        }
+        let Some((owner, mut out)) = now else {
+            self.unserved.set(key.clone(), Vec::new());
+            return self.report(store, key, Output::default());
+        };
+        let lookup = Lookup { store, config, slices: &self.slices, names: &self.names };
+        let uses = by_service(&out.uses).map(|uses| self.backends.add_user(&uses[0].service, key, &lookup));
+        let uses = uses.collect();
+        let memo = Memo {
+            owner,
+            rules: out.rules.len(),
+            hosts: self.claim(key, std::mem::take(&mut out.rules), hosts),
+            uses,
+            default: out.default.as_ref().map(|candidate| candidate.rank),
+        };
+        out.default.take().into_iter().for_each(|candidate| self.defaults.add(key, candidate));
+        self.unserved.set(key.clone(), std::mem::take(&mut out.refused));
+        self.totals.add(&memo);
+        self.memos.insert(key.clone(), memo);
+        self.report(store, key, out);
+    }
+
+    fn forget(&mut self, key: &Key, memo: Memo, hosts: &mut Hosts) {
+        self.totals.subtract(&memo);
+        for service in &memo.uses {
+            self.backends.remove_user(service, key);
+        }
+        for host in memo.hosts {
+            self.claims.remove(&(host.clone(), key.clone()));
+            hosts.entry(host).or_default();
+        }
+        if let Some(rank) = memo.default {
+            self.defaults.remove(key, rank);
+        }
+    }
+
+    /// Hands the rules of an Ingress to their hosts, and returns these.
+    fn claim(&mut self, key: &Key, mut rules: Vec<Rule>, hosts: &mut Hosts) -> Box<[Arc<HostMatch>]> {
+        rules.sort_by(|a, b| a.host.cmp(&b.host));
+        let mut claimed: Vec<Arc<HostMatch>> = Vec::new();
+        let mut rules = rules.into_iter().peekable();
+        while let Some(rule) = rules.next() {
+            let host = Arc::new(rule.host.clone());
+            let all = hosts.entry(host.clone()).or_default();
+            all.push(rule);
+            while let Some(rule) = rules.next_if(|rule| rule.host == *host) {
+                all.push(rule);
+            }
+            self.claims.insert((host.clone(), key.clone()));
+            claimed.push(host);
+        }
+        claimed.into()
+    }
+
+    /// Publishes the findings about an Ingress, those about its backends included.
+    fn report(&mut self, store: &Store, key: &Key, out: Output) {
+        let Output { mut findings, uses, .. } = out;
+        for uses in by_service(&uses) {
+            let Some(problem) = self.backends.problem(&uses[0].service) else { continue };
+            let Some(stored) = store.ingresses.get(&key.namespace, &key.name) else { continue };
+            findings.extend(uses.iter().map(|used| problem.at(&stored.source, used.place)));
+        }
+        self.findings.set(About::Ingress(key.clone()), findings);
+    }
+
+    /// Returns whether another Service is the global default backend now.
+    fn update_global(&mut self, store: &Store, config: &Config) -> bool {
+        let lookup = Lookup { store, config, slices: &self.slices, names: &self.names };
+        let now = default_backend::reference(&lookup);
+        let news = self.defaults.global() != now.as_ref();
+        if news {
+            // Not an Ingress: the user that has no name.
+            let user = Key::default();
+            if let Some(before) = self.defaults.global() {
+                self.backends.remove_user(&Arc::new(before.clone()), &user);
+            }
+            if let Some(now) = &now {
+                self.backends.add_user(now, &user, &lookup);
+            }
+            self.defaults.set_global(now.clone());
+        }
+        let problem = now.and_then(|now| self.backends.problem(&now));
+        let finding = problem.and_then(|problem| default_backend::finding(&lookup, problem));
+        self.findings.set(About::Global, finding.into_iter().collect());
+        news
+    }
+
+    /// Adds the rules of those Ingresses that were not translated, and of the overall default.
+    fn gather(
+        &self,
+        store: &Store,
+        config: &Config,
+        (host, mut rules): (Arc<HostMatch>, Vec<Rule>),
+        translated: &[Key],
+    ) -> (Arc<HostMatch>, Vec<Rule>) {
+        let view = self.view(store, config);
+        let claims =
+            self.claims.range((host.clone(), Key::default())..).take_while(|(other, _)| *other == host);
+        for (_, key) in claims.filter(|(_, key)| translated.binary_search(key).is_err()) {
+            let Some((_, out)) = view.translate(key, Some(&host)) else { continue };
+            rules.extend(out.rules.into_iter().filter(|rule| rule.host == *host));
+        }
+        if *host == HostMatch::Any {
+            rules.extend(self.defaults.rules());
+        }
+        (host, rules)
+    }
+
+    fn view<'a>(&'a self, store: &'a Store, config: &'a Config) -> View<'a> {
+        let classes = Classes::new(store, config, self.default_class.as_deref());
+        View { store, config, classes, parameters: &self.parameters }
+    }
+}
+
+// ===== impl Totals =====
+
+impl Totals {
+    fn add(&mut self, memo: &Memo) {
+        self.rules += memo.rules;
+        self.foreign += usize::from(memo.owner == Owner::Other);
+        self.unserved += usize::from(memo.owner == Owner::Nobody);
+    }
+
+    fn subtract(&mut self, memo: &Memo) {
+        self.rules -= memo.rules;
+        self.foreign -= usize::from(memo.owner == Owner::Other);
+        self.unserved -= usize::from(memo.owner == Owner::Nobody);
+    }
+}
+
+/// The keys of the Ingresses that are to be translated, each once and in order.
+fn sorted_keys(store: &Store, dirty: Dirty) -> Vec<Key> {
+    let mut keys = dirty.ingresses;
+    if dirty.all {
+        keys.extend(store.ingresses.iter().map(Key::of));
+    }
+    keys.sort();
+    keys.dedup();
+    keys
+}
+
+/// `uses` are in order.
+fn by_service(uses: &[Use]) -> impl Iterator<Item = &[Use]> {
+    uses.chunk_by(|a, b| a.service == b.service)
+}
