@@ -32,11 +32,9 @@ pub fn engines(rules: &[BenchRule]) -> Vec<Box<dyn Engine>> {
     ]
 }
 
-/// `ingress_core::RouteTable`, and which rule each of its backends stands for.
+/// `ingress_core::RouteTable`. The name of a backend is the number of its rule.
 struct Table {
     table: RouteTable,
-    /// By the backend's index.
-    numbers: Vec<u32>,
 }
 
 struct Prepared(std::rc::Rc<Table>);
@@ -72,23 +70,21 @@ impl Table {
             builder.rule(Rule::new(host, path.expect("generated paths are valid"), backend));
         }
         let table = builder.build().0;
-        let number = |backend: &BackendRef| match backend {
-            BackendRef::Service(service) => service.name.parse().expect("made above"),
-            BackendRef::Resource(_) => unreachable!("made above"),
-        };
-        let numbers = table.backends().map(|backend| number(backend.reference())).collect();
-        Self { table, numbers }
+        Self { table }
     }
 
-    fn find(&self, host: &RequestHost, path: &RequestPath<'_>) -> Option<u32> {
+    fn find(&self, host: &RequestHost<'_>, path: &RequestPath<'_>) -> Option<u32> {
         let found = self.table.lookup(&RequestHead::new(host, path)).ok()??;
-        Some(self.numbers[found.backend(|_| 0)?.index() as usize])
+        match found.backend(|_| 0)?.reference() {
+            BackendRef::Service(service) => service.name.parse().ok(),
+            BackendRef::Resource(_) => None,
+        }
     }
 
     /// The address of what was found: like the numbers of the other engines, it comes without reading the
     /// backend itself.
     #[inline]
-    fn address(&self, host: &RequestHost, path: &RequestPath<'_>) -> usize {
+    fn address(&self, host: &RequestHost<'_>, path: &RequestPath<'_>) -> usize {
         let found = self.table.lookup(&RequestHead::new(host, path)).ok().flatten();
         let backend = found.and_then(|found| found.backend(|_| 0));
         backend.map_or(0, |backend| std::ptr::from_ref(backend).addr())
@@ -116,13 +112,13 @@ impl Engine for FromText {
     }
 
     fn find(&self, request: &BenchRequest) -> Option<u32> {
-        self.0.find(&RequestHost::parse(&request.host).ok()?, &RequestPath::parse(&request.path).ok()?)
+        self.0.find(&RequestHost::parse(request.host).ok()?, &RequestPath::parse(request.path).ok()?)
     }
 
     fn pass(&self, requests: &[BenchRequest]) -> u64 {
         let address = |request: &BenchRequest| {
             let (host, path) =
-                (RequestHost::parse(&request.host).ok()?, RequestPath::parse(&request.path).ok()?);
+                (RequestHost::parse(request.host).ok()?, RequestPath::parse(request.path).ok()?);
             Some(self.0.address(&host, &path))
         };
         requests.iter().fold(0, |sum, request| sum.wrapping_add(address(request).unwrap_or(0) as u64))
@@ -186,7 +182,7 @@ impl Engine for Matchit {
     }
 
     fn find(&self, request: &BenchRequest) -> Option<u32> {
-        let found = self.0.get(&request.host)?.at(&request.path).ok()?.value;
+        let found = self.0.get(request.host)?.at(request.path).ok()?.value;
         found.exact.or(found.prefix)
     }
 }
@@ -213,6 +209,6 @@ impl Engine for SortedList {
             Some(rest) => rest.is_empty() || rest.starts_with('/'),
             None => false,
         };
-        self.0.get(&request.host)?.iter().find(takes).map(|&(_, number)| number)
+        self.0.get(request.host)?.iter().find(takes).map(|&(_, number)| number)
     }
 }

@@ -24,11 +24,11 @@ pub struct BenchRule {
 #[derive(Clone, Debug)]
 pub struct BenchRequest {
     /// The host, lower-case and without port.
-    pub host: String,
+    pub host: &'static str,
     /// The path, normalised.
-    pub path: String,
+    pub path: &'static str,
     /// `host`, read.
-    pub request_host: RequestHost,
+    pub request_host: RequestHost<'static>,
     /// `path`, read.
     pub request_path: RequestPath<'static>,
 }
@@ -136,10 +136,10 @@ fn known_host(rule: &BenchRule, number: usize) -> String {
 
 impl BenchRequest {
     fn new(host: String, path: String) -> Self {
-        let request_host = RequestHost::parse(&host).expect("generated hosts are valid");
         // The benchmark lives as long as its requests, so nothing is lost by leaking their text.
-        let text: &'static str = path.clone().leak();
-        let request_path = RequestPath::parse(text).expect("generated paths are valid");
+        let (host, path): (&'static str, &'static str) = (host.leak(), path.leak());
+        let request_host = RequestHost::parse(host).expect("generated hosts are valid");
+        let request_path = RequestPath::parse(path).expect("generated paths are valid");
         Self { host, path, request_host, request_path }
     }
 }

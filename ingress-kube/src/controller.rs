@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ingress_core::{Diagnostic, HostMatch, RouteTable, Source, TableReader, TableWriter};
+use ingress_core::{Diagnostic, HostMatch, RouteTable, Source, TableEditor, TableReader, TableWriter};
 
 use crate::Config;
-use crate::editor::TableEditor;
 use crate::object::{Object, ObjectKey, Origin};
 use crate::store::{Change, Counts, Store};
 use crate::translate::{Delta, Translator};
@@ -62,8 +61,8 @@ pub struct Report {
 impl IngressController {
     /// A controller without objects. Nothing is published before [`IngressController::publish`].
     pub fn new(config: Config, writer: TableWriter) -> Self {
-        let mut editor = TableEditor::default();
-        editor.set_default_algorithm(config.algorithm.clone());
+        let mut editor = TableEditor::new();
+        editor.set_algorithm(config.algorithm.clone());
         editor.set_options(config.host_fallthrough, config.ambiguous_paths);
         Self {
             store: Store::default(),
@@ -134,15 +133,22 @@ impl IngressController {
     /// among the findings. It costs what the objects cost that changed since the last time, and the hosts that
     /// they name; only IngressClasses and their parameters concern all Ingresses.
     pub fn publish(&mut self) -> Report {
-        self.publish_located(|_| None)
+        self.publish_built(TableEditor::build)
     }
 
     /// As [`IngressController::publish`], where `locate` may know the line of the field that a finding is
     /// about.
     pub(crate) fn publish_located(&mut self, locate: impl FnMut(&Source) -> Option<u32>) -> Report {
+        self.publish_built(|editor| editor.build_located(locate))
+    }
+
+    fn publish_built(
+        &mut self,
+        build: impl FnOnce(&mut TableEditor) -> (RouteTable, Arc<[Diagnostic]>),
+    ) -> Report {
         let delta = self.translator.update(&self.store, &self.config, self.changes.keys());
         self.edit(delta);
-        let (table, diagnostics) = self.editor.build(locate);
+        let (table, diagnostics) = build(&mut self.editor);
         let totals = self.translator.totals();
         let mut report = Report {
             generation: 0,
@@ -150,9 +156,9 @@ impl IngressController {
             foreign: totals.foreign,
             unserved: totals.unserved,
             rules: self.translator.rules(),
-            routes: table.routes().len(),
-            backends: table.backends().len(),
-            endpoints: endpoints(&table),
+            routes: table.route_count(),
+            backends: table.backend_count(),
+            endpoints: table.endpoint_count(),
             diagnostics,
             changed: self.take_changes(),
             took: None,
@@ -173,7 +179,7 @@ impl IngressController {
             self.editor.set_reserved(hosts, default);
         }
         if delta.findings | std::mem::take(&mut self.findings_changed) {
-            self.editor.set_findings(self.translator.findings().chain(&self.findings).cloned().collect());
+            self.editor.set_diagnostics(self.translator.findings().chain(&self.findings).cloned().collect());
         }
         if delta.unserved {
             self.editor.set_unserved(self.translator.unserved_rules().cloned().collect());
@@ -196,8 +202,4 @@ impl IngressController {
             .map(|(key, change)| format!("{key} {change}"))
             .collect()
     }
-}
-
-fn endpoints(table: &RouteTable) -> usize {
-    table.backends().map(|backend| backend.endpoints().as_slice().len()).sum()
 }

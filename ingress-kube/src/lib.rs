@@ -24,7 +24,6 @@
 mod config;
 mod controller;
 mod default_backend;
-mod editor;
 #[cfg(feature = "manifests")]
 mod error;
 #[cfg(feature = "manifests")]

@@ -1,4 +1,5 @@
-//! Any history of events leads to the table that the present objects alone lead to.
+//! Any history of events leads to what the present objects alone lead to: the table, the findings and the counts of
+//! the report. Between two tables there are one event or several.
 //!
 //! `PROPTEST_CASES=10000 cargo test -p ingress-kube --test histories -- --nocapture` is the long run.
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
@@ -8,10 +9,12 @@ mod generate;
 use std::cell::RefCell;
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashSet};
+use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
 
+use generate::rich::{self, Placed};
 use ingress_core::{RouteTable, TableReader};
-use ingress_kube::{Change, Config, IngressController, Object, ObjectKey, Store, translate};
+use ingress_kube::{Change, IngressController, ObjectKey, Report, translate};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -22,12 +25,14 @@ use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
 #[derive(Clone, Debug)]
 struct Model {
     config: u8,
-    objects: BTreeMap<ObjectKey, Object>,
+    objects: BTreeMap<ObjectKey, Placed>,
 }
 
 #[derive(Clone, Debug)]
 struct Step {
     event: Event,
+    /// Whether a table is published after it.
+    publish: bool,
     /// Decides on an order of the objects.
     order: u64,
 }
@@ -35,12 +40,12 @@ struct Step {
 /// What a watch says.
 #[derive(Clone, Debug)]
 enum Event {
-    Apply(Object),
+    Apply(Placed),
     /// The same once more.
-    Repeat(Object),
+    Repeat(Placed),
     Delete(ObjectKey),
     /// The whole set, perhaps with several versions of one object, the last of which counts.
-    Relist(Vec<Object>),
+    Relist(Vec<Placed>),
 }
 
 /// What a controller made of it.
@@ -66,42 +71,41 @@ impl ReferenceStateMachine for Model {
     type Transition = Step;
 
     fn init_state() -> BoxedStrategy<Self> {
-        (0..4u8, vec(generate::object(), 0..12))
-            .prop_map(|(config, objects)| {
-                let objects = objects.into_iter().map(|object| (object.key(), object)).collect();
-                Self { config, objects }
-            })
+        (0..rich::CONFIGS, vec(rich::placed(), 0..16))
+            .prop_map(|(config, objects)| Self { config, objects: by_key(objects) })
             .boxed()
     }
 
     fn transitions(state: &Self) -> BoxedStrategy<Step> {
+        let delete = |placed: Placed| Event::Delete(placed.object.key());
         let mut events = vec![
-            (8, generate::object().prop_map(Event::Apply).boxed()),
-            (1, vec(generate::object(), 0..10).prop_map(Event::Relist).boxed()),
-            (1, generate::object().prop_map(|object| Event::Delete(object.key())).boxed()),
+            (8, rich::placed().prop_map(Event::Apply).boxed()),
+            (1, vec(rich::placed(), 0..10).prop_map(Event::Relist).boxed()),
+            (1, rich::placed().prop_map(delete).boxed()),
         ];
         if !state.objects.is_empty() {
             let objects: Vec<_> = state.objects.values().cloned().collect();
-            events.push((2, select(objects.clone()).prop_map(|object| Event::Delete(object.key())).boxed()));
+            let more = (Just(objects.clone()), vec(rich::placed(), 20..50))
+                .prop_map(|(objects, more)| [objects, more].concat());
+            events.push((2, select(objects.clone()).prop_map(delete).boxed()));
             events.push((1, select(objects.clone()).prop_map(Event::Repeat).boxed()));
             events.push((1, Just(objects).prop_shuffle().prop_map(Event::Relist).boxed()));
+            events.push((1, more.prop_map(Event::Relist).boxed()));
         }
-        (proptest::strategy::Union::new_weighted(events), any::<u64>())
-            .prop_map(|(event, order)| Step { event, order })
+        (proptest::strategy::Union::new_weighted(events), prop::bool::weighted(0.7), any::<u64>())
+            .prop_map(|(event, publish, order)| Step { event, publish, order })
             .boxed()
     }
 
     fn apply(mut state: Self, step: &Step) -> Self {
         match &step.event {
-            Event::Apply(object) | Event::Repeat(object) => {
-                state.objects.insert(object.key(), object.clone());
+            Event::Apply(placed) | Event::Repeat(placed) => {
+                state.objects.insert(placed.object.key(), placed.clone());
             }
             Event::Delete(key) => {
                 state.objects.remove(key);
             }
-            Event::Relist(objects) => {
-                state.objects = objects.iter().map(|object| (object.key(), object.clone())).collect();
-            }
+            Event::Relist(objects) => state.objects = by_key(objects.clone()),
         }
         state
     }
@@ -109,7 +113,10 @@ impl ReferenceStateMachine for Model {
     fn preconditions(state: &Self, step: &Step) -> bool {
         match &step.event {
             // Shrinking may have taken the first one away.
-            Event::Repeat(object) => state.objects.get(&object.key()) == Some(object),
+            Event::Repeat(placed) => {
+                let known = state.objects.get(&placed.object.key());
+                known.is_some_and(|known| (&known.object, &known.origin) == (&placed.object, &placed.origin))
+            }
             _ => true,
         }
     }
@@ -122,44 +129,54 @@ impl StateMachineTest for Served {
     type Reference = Model;
 
     fn init_test(model: &Model) -> Self {
-        let (reader, writer) = ingress_core::table(RouteTable::default());
-        let mut controller = IngressController::new(generate::config(model.config), writer);
-        controller.replace(model.objects.values().map(|object| (object.clone(), None)));
+        let (reader, controller) = controller(model.config, model.objects.values());
         Self { controller, reader }
     }
 
     fn apply(mut served: Self, model: &Model, step: Step) -> Self {
         match step.event {
-            Event::Apply(object) => {
-                served.controller.apply(object, None);
+            Event::Apply(Placed { object, origin }) => {
+                served.controller.apply(object, origin);
             }
-            Event::Repeat(object) => assert_eq!(served.controller.apply(object, None), Change::Unchanged),
+            Event::Repeat(Placed { object, origin }) => {
+                assert_eq!(served.controller.apply(object, origin), Change::Unchanged);
+            }
             Event::Delete(key) => {
                 served.controller.delete(&key);
             }
             Event::Relist(objects) => {
-                served.controller.replace(objects.into_iter().map(|object| (object, None)));
+                served.controller.replace(objects.into_iter().map(|placed| (placed.object, placed.origin)));
             }
         }
-        served.controller.publish();
-        served.check(model, step.order);
+        if step.publish {
+            served.check(model, step.order);
+        }
         served
     }
 }
 
 impl Served {
-    fn check(&self, model: &Model, order: u64) {
-        let config = generate::config(model.config);
+    fn check(&mut self, model: &Model, order: u64) {
+        let report = self.controller.publish();
+        let (reader, mut fresh) = controller(model.config, model.objects.values());
+        let want = fresh.publish();
+        assert_eq!(report.diagnostics, want.diagnostics);
+        assert_eq!(counts(&report), counts(&want));
+        let (table, want) = (self.reader.snapshot(), reader.snapshot());
+        assert!(*table == *want, "published");
+        let text = dump(&want);
+        assert_eq!(dump(&table), text);
+
+        let config = rich::config(model.config);
         let mut shuffled: Vec<_> = model.objects.values().collect();
-        shuffled.sort_by_key(|object| hash(&(order, object.key())));
-        let sorted = table(model.objects.values(), &config);
-        let shuffled = table(shuffled.into_iter(), &config);
-        let incremental = translate(self.controller.store(), &config).build().0;
-        assert!(self.reader.with(|published| *published == sorted), "published");
-        assert!(incremental == sorted && shuffled == sorted, "tables");
-        let text = dump(&sorted);
-        assert_eq!(dump(&incremental), text);
-        assert_eq!(dump(&shuffled), text);
+        shuffled.sort_by_key(|placed| hash(&(order, placed.object.key())));
+        let (_, shuffled) = controller(model.config, shuffled.into_iter());
+        for store in [self.controller.store(), shuffled.store()] {
+            let (table, diagnostics) = translate(store, &config).build();
+            assert!(table == *want, "translated");
+            assert_eq!(dump(&table), text);
+            assert_eq!(diagnostics, report.diagnostics);
+        }
         FIGURES.with_borrow_mut(|figures| {
             figures.events += 1;
             figures.tables.insert(hash(&text));
@@ -167,16 +184,28 @@ impl Served {
     }
 }
 
-fn table<'o>(objects: impl Iterator<Item = &'o Object>, config: &Config) -> RouteTable {
-    let mut store = Store::default();
-    for object in objects {
-        store.apply(object.clone(), None);
-    }
-    translate(&store, config).build().0
+fn controller<'o>(config: u8, objects: impl Iterator<Item = &'o Placed>) -> (TableReader, IngressController) {
+    let (reader, writer) = ingress_core::table(RouteTable::default());
+    let mut controller = IngressController::new(rich::config(config), writer);
+    controller.replace(objects.map(|placed| (placed.object.clone(), placed.origin.clone())));
+    (reader, controller)
+}
+
+fn by_key(objects: Vec<Placed>) -> BTreeMap<ObjectKey, Placed> {
+    objects.into_iter().map(|placed| (placed.object.key(), placed)).collect()
+}
+
+fn counts(report: &Report) -> impl PartialEq + Debug {
+    let Report { objects, foreign, unserved, rules, routes, backends, endpoints, .. } = report;
+    (*objects, [*foreign, *unserved, *rules, *routes, *backends, *endpoints])
 }
 
 fn dump(table: &RouteTable) -> String {
-    serde_json::to_string(&table.dump()).unwrap()
+    let mut dump = serde_json::to_value(table.dump()).unwrap();
+    if let Some(dump) = dump.as_object_mut() {
+        dump.remove("generation");
+    }
+    dump.to_string()
 }
 
 fn hash(value: &impl Hash) -> u64 {
@@ -201,7 +230,7 @@ fn history_makes_no_difference() {
     run.unwrap_or_else(|error| panic!("{error}"));
     FIGURES.with_borrow(|figures| {
         let Figures { events, tables } = figures;
-        println!("{} histories, {events} events, {} different tables", config.cases, tables.len());
+        println!("{} histories, {events} tables, {} different tables", config.cases, tables.len());
         // Histories that all lead to the same few tables show nothing.
         assert!(tables.len() >= config.cases as usize, "{} different tables", tables.len());
     });

@@ -2,6 +2,8 @@
 //! each other or to nothing. Some of each kind are broken.
 #![allow(dead_code, unreachable_pub, reason = "no test file uses all of it")]
 
+pub mod rich;
+
 use ingress_kube::{Config, DEFAULT_CONTROLLER, Object, Upstream};
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointConditions, EndpointPort, EndpointSlice};

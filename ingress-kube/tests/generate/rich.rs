@@ -1,0 +1,128 @@
+//! Objects that say more than the plain ones: annotations, parameters of classes, names elsewhere, and Services with
+//! many similar names.
+
+use ingress_kube::{Config, HostOwnership, Object, Origin};
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass, IngressClassParametersReference, IngressTLS};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+/// An object as the API may have it, and where it stands.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    pub object: Object,
+    pub origin: Option<Origin>,
+}
+
+const ANNOTATIONS: [(&str, &str); 9] = [
+    ("ingress.gateway/split", "s0: s1=1, missing=2"),
+    ("ingress.gateway/split", "s1: s0=1, s2=1"),
+    ("ingress.gateway/split", "s0"),
+    ("ingress.gateway/match-method", "GET, HEAD"),
+    ("ingress.gateway/match-method", "no method"),
+    ("ingress.gateway/path-syntax", "template"),
+    ("ingress.gateway/path-syntax", "none"),
+    ("ingress.gateway/splits", ""),
+    ("nginx.org/rewrites", ""),
+];
+const PARAMETERS: [(&str, &str); 4] =
+    [("match-header", "X-A"), ("match-header", "~"), ("path-syntax", "regex"), ("split", "s0: s1=1")];
+/// Few of them are pointed at.
+const SERVICES: [&str; 12] =
+    ["a", "b", "c", "d", "e", "f", "g", "missin", "missing", "mixing", "missings", "zissing"];
+const ELSEWHERE: [&str; 6] = ["s0.default", "S1.b.", "missing.default", "elsewhere.example", "10.0.0.1", ""];
+
+/// Any object, anywhere.
+pub fn placed() -> impl Strategy<Value = Placed> {
+    let origin = prop::option::weighted(0.3, (select(vec!["a.yaml", "b.yaml"]), 1..3u32, any::<bool>()));
+    let origin = origin.prop_map(|origin| {
+        origin.map(|(file, line, withheld)| {
+            let mut origin = Origin::new(file, line);
+            origin.withheld_rules = if withheld { [1].into() } else { Box::default() };
+            origin
+        })
+    });
+    (object(), origin).prop_map(|(object, origin)| Placed { object, origin })
+}
+
+fn object() -> impl Strategy<Value = Object> {
+    prop_oneof![
+        4 => super::object(),
+        3 => ingress().prop_map(Object::from),
+        2 => service().prop_map(Object::from),
+        1 => class().prop_map(Object::from),
+        1 => config_map().prop_map(Object::from),
+    ]
+}
+
+/// As [`super::config`], and with a policy for hosts.
+pub fn config(number: u8) -> Config {
+    match number {
+        4 => Config::default()
+            .allow_external_name(true)
+            .watch_ingress_without_class(true)
+            .default_backend_service("default/missing:http".parse().unwrap()),
+        5 => {
+            let policy = HostOwnership::default()
+                .owner("a.x".parse().unwrap(), ["default"])
+                .owner("*".parse().unwrap(), ["b"]);
+            super::config(2).host_ownership(policy).allow_external_name(true)
+        }
+        _ => super::config(number),
+    }
+}
+
+pub const CONFIGS: u8 = 6;
+
+fn ingress() -> impl Strategy<Value = Ingress> {
+    (super::ingress(), vec(select(ANNOTATIONS.to_vec()), 0..3), any::<bool>()).prop_map(
+        |(mut ingress, annotations, tls)| {
+            let annotations = annotations.into_iter().map(|(name, value)| (name.into(), value.into()));
+            ingress.metadata.annotations.get_or_insert_default().extend(annotations);
+            let spec = ingress.spec.as_mut().unwrap();
+            spec.tls = tls.then(|| vec![IngressTLS::default()]);
+            ingress
+        },
+    )
+}
+
+fn service() -> impl Strategy<Value = Service> {
+    let name = prop_oneof![1 => Just(None), 2 => select(SERVICES.to_vec()).prop_map(Some)];
+    (super::service(), name, select(ELSEWHERE.to_vec()), select(vec![None, Some("ClientIP")])).prop_map(
+        |(mut service, name, elsewhere, affinity)| {
+            let spec = service.spec.as_mut().unwrap();
+            spec.external_name = spec.type_.as_ref().map(|_| elsewhere.into());
+            spec.session_affinity = affinity.map(Into::into);
+            if let Some(name) = name {
+                service.metadata.name = Some(name.into());
+            }
+            service
+        },
+    )
+}
+
+fn class() -> impl Strategy<Value = IngressClass> {
+    let name = select(vec!["p0", "p1"]);
+    let namespace = select(vec![None, Some("default"), Some("b")]);
+    let kind = prop_oneof![5 => Just("ConfigMap"), 1 => Just("Secret")];
+    (super::class(), name, namespace, kind).prop_map(|(mut class, name, namespace, kind)| {
+        let spec = class.spec.as_mut().unwrap();
+        spec.parameters = Some(IngressClassParametersReference {
+            kind: kind.into(),
+            name: name.into(),
+            namespace: namespace.map(Into::into),
+            scope: Some("Namespace".into()),
+            ..IngressClassParametersReference::default()
+        });
+        class
+    })
+}
+
+fn config_map() -> impl Strategy<Value = ConfigMap> {
+    let data = vec(select(PARAMETERS.to_vec()), 0..3);
+    (super::metadata(&["p0", "p1", "p2"]), data).prop_map(|(metadata, data)| {
+        let data = data.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
+        ConfigMap { metadata, data: Some(data), ..ConfigMap::default() }
+    })
+}
