@@ -38,6 +38,31 @@ impl Borders {
     }
 }
 
+/// As lengths of entries.
+impl Borders {
+    #[inline]
+    pub(crate) fn count(self) -> usize {
+        self.0.count_ones() as usize
+    }
+
+    /// How many are longer than `len`, which is at most [`Borders::MAX`].
+    #[inline]
+    pub(crate) fn longer_than(self, len: usize) -> usize {
+        (self.0 >> len >> 1).count_ones() as usize
+    }
+
+    #[inline]
+    pub(crate) fn take_longest(&mut self) -> Option<usize> {
+        let len = self.0.checked_ilog2()? as usize;
+        self.0 ^= 1 << len;
+        Some(len)
+    }
+
+    pub(crate) fn longest_first(mut self) -> impl Iterator<Item = usize> {
+        std::iter::from_fn(move || self.take_longest())
+    }
+}
+
 impl<'p> MarkedPath<'p> {
     pub(crate) fn new(text: &'p str) -> Self {
         Self { text, borders: Borders::of(text) }

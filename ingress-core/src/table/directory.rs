@@ -1,10 +1,10 @@
 //! From a host to its routes.
 
 use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use super::radix::Radix;
 use super::shard::{Host, Shard};
 use super::visit::Level;
 
@@ -17,7 +17,8 @@ pub(super) struct Directory {
     /// There are `1 << bits` shards.
     bits: u32,
     len: usize,
-    shards: Radix<Shard>,
+    /// In rows of `1 << bits / 2`: a change copies one row and the list of rows.
+    rows: Arc<[Arc<[Shard]>]>,
 }
 
 /// Hosts in a shard, on average: below and above these the table is laid out anew, with so many.
@@ -35,22 +36,26 @@ impl Directory {
             let (shard, tag) = directory.place(host.level(), host.name());
             shards[shard].push((tag, host));
         }
-        for (number, hosts) in shards.iter().enumerate() {
-            directory.shards.set(number, Shard::new(hosts));
-        }
+        let rows = shards.chunks(1 << (bits / 2));
+        directory.rows = rows.map(|row| row.iter().map(|hosts| Shard::new(hosts)).collect()).collect();
         directory
     }
 
     #[inline]
     pub(super) fn get(&self, level: Level, name: &[u8]) -> Option<Host<'_>> {
         let (shard, tag) = self.place(level, name);
-        self.shards.get(shard)?.get(tag, level, name)
+        let (row, column) = self.row(shard);
+        self.rows.get(row)?.get(column)?.get(tag, level, name)
     }
 
     /// Makes `routes` the routes of a host, or takes it out.
     pub(super) fn set(&mut self, level: Level, name: &[u8], routes: Option<Host<'_>>) {
-        let (number, tag) = self.place(level, name);
-        let shard = self.shards.slot(number);
+        if self.rows.is_empty() {
+            *self = Self::new(&[]);
+        }
+        let (shard, tag) = self.place(level, name);
+        let (row, column) = self.row(shard);
+        let shard = &mut Arc::make_mut(&mut Arc::make_mut(&mut self.rows)[row])[column];
         let mut hosts: Vec<_> = shard.iter().filter(|(_, host)| !host.block().is(level, name)).collect();
         let had = shard.iter().count() - hosts.len();
         hosts.extend(routes.map(|host| (tag, host)));
@@ -68,7 +73,7 @@ impl Directory {
 
     /// All hosts, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = Host<'_>> {
-        self.shards.iter().flat_map(Shard::iter).map(|(_, host)| host)
+        self.rows.iter().flat_map(|row| row.iter()).flat_map(Shard::iter).map(|(_, host)| host)
     }
 
     /// The shard, and the tag inside it.
@@ -78,5 +83,11 @@ impl Directory {
         hasher.write(name);
         let hash = hasher.finish() ^ (level as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         ((hash >> 32 << self.bits >> 32) as usize, hash as u32)
+    }
+
+    #[inline]
+    fn row(&self, shard: usize) -> (usize, usize) {
+        let bits = self.bits / 2;
+        (shard >> bits, shard & ((1 << bits) - 1))
     }
 }

@@ -101,13 +101,25 @@ impl HostIndex {
         if let Some(routes) = exact {
             routes.visit(path, &self.path_hasher, visitor)?;
         }
-        if exact.is_none() || (fallthrough && !self.reserved.names.contains(host.as_bytes())) {
+        self.visit_weaker(exact.is_some(), host, path, fallthrough, visitor)
+    }
+
+    /// Where no path of an exact host fits, or there is none.
+    fn visit_weaker<'t, V: Visitor<'t>>(
+        &'t self,
+        is_exact: bool,
+        host: &RequestHost<'_>,
+        path: MarkedPath<'_>,
+        fallthrough: bool,
+        visitor: &mut V,
+    ) -> ControlFlow<Route<'t>> {
+        if !is_exact || (fallthrough && !self.reserved.names.contains(host.as_bytes())) {
             let wildcard = host.parent().and_then(|parent| self.named.get(Level::Wildcard, parent));
             visitor.host(Level::Wildcard, Host::verdict(wildcard), wildcard);
             if let Some(routes) = wildcard {
                 routes.visit(path, &self.path_hasher, visitor)?;
             }
-            let owned = exact.is_some() || wildcard.is_some();
+            let owned = is_exact || wildcard.is_some();
             if (!owned || fallthrough) && !self.reserved.takes(host) {
                 let any = self.any.as_ref().map(Shard::only);
                 visitor.host(Level::Any, Host::verdict(any), any);

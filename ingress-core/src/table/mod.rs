@@ -14,6 +14,7 @@ mod hosts;
 mod options;
 mod radix;
 mod route;
+mod same;
 mod shard;
 mod unserved;
 mod visit;

@@ -58,12 +58,7 @@ impl<T> Radix<T> {
 }
 
 impl<T: Clone + Default> Radix<T> {
-    /// Sets a place; those below it that were never set hold the default.
-    pub(super) fn set(&mut self, place: usize, value: T) {
-        *self.slot(place) = value;
-    }
-
-    /// A place to change, in nodes that no clone shares.
+    /// A place to change, in nodes that no clone shares; those below it that were never set hold the default.
     pub(super) fn slot(&mut self, place: usize) -> &mut T {
         while place >> (BITS * (self.height + 1)) != 0 {
             self.height += 1;
@@ -119,7 +114,7 @@ mod tests {
             let mut before = Vec::new();
             for (place, value) in places {
                 before.push((radix.clone(), model.clone()));
-                radix.set(place, value);
+                *radix.slot(place) = value;
                 model.insert(place, value);
             }
             before.push((radix, model));

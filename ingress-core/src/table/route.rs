@@ -5,14 +5,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::backends::{BackendTable, Serving};
-use super::shard::Host;
+use super::shard::{Host, Shard};
 use crate::condition::Unmet;
 use crate::{Backend, Conditions, HostMatch, PathMatch, RequestHead, RequestPath, Source};
 
 /// The compiled form of one rule: a place in a table.
 #[derive(Clone, Copy, Debug)]
 pub struct Route<'t> {
-    host: Host<'t>,
+    /// With `at`, its host; in so few bytes, a route is handed on in registers.
+    shard: &'t Shard,
+    at: u32,
     number: u32,
 }
 
@@ -29,26 +31,26 @@ pub struct RouteMatch<'t> {
 impl<'t> Route<'t> {
     #[inline]
     pub(super) fn new(host: Host<'t>, number: u32) -> Self {
-        Self { host, number }
+        let (shard, at) = host.place();
+        Self { shard, at, number }
+    }
+
+    #[inline]
+    fn of_host(self) -> Host<'t> {
+        self.shard.host(self.at)
     }
 
     /// Whether both are the same place of the same table.
     #[inline]
     pub(super) fn is(self, other: Self) -> bool {
-        self.host.is(other.host) && self.number == other.number
-    }
-
-    /// Whether some route of its host has conditions.
-    #[inline]
-    pub(super) fn is_conditional(self) -> bool {
-        self.host.is_conditional()
+        std::ptr::eq(self.shard, other.shard) && (self.at, self.number) == (other.at, other.number)
     }
 
     /// This route and those that follow it for the same paths.
     pub(super) fn same_paths(self) -> impl Iterator<Item = Self> {
         let next = |route: &Self| {
             let number = route.number + 1;
-            (!route.host.is_last(route.number)).then_some(Self { number, ..*route })
+            (!route.of_host().is_last(route.number)).then_some(Self { number, ..*route })
         };
         std::iter::successors(Some(self), next)
     }
@@ -60,22 +62,22 @@ impl<'t> Route<'t> {
 
     /// Which hosts it takes. Hosts and paths are kept in one piece of memory, so this text is made by each call.
     pub fn host(self) -> HostMatch {
-        self.host.host()
+        self.of_host().host()
     }
 
     /// Which paths of these hosts it takes; made by each call.
     pub fn path(self) -> PathMatch {
-        self.host.path(self.number)
+        self.of_host().path(self.number)
     }
 
     /// What a request must meet besides.
     pub fn conditions(self) -> &'t Conditions {
-        self.host.conditions(self.number)
+        self.of_host().conditions(self.number)
     }
 
     /// The object and field that it stems from.
     pub fn source(self) -> Option<&'t Source> {
-        self.host.source(self.number)
+        self.of_host().source(self.number)
     }
 }
 
@@ -111,7 +113,7 @@ impl<'t> RouteMatch<'t> {
 
     #[inline]
     fn number(self) -> u32 {
-        self.route.host.backend(self.route.number)
+        self.route.of_host().backend(self.route.number)
     }
 
     /// The backend that serves the request; shared, so that it can be kept beyond the table. `None` when
@@ -150,7 +152,7 @@ impl<'t> RouteMatch<'t> {
     /// What the named parts of the route's path hold: the elements in braces of a
     /// [`PathMatch::Template`], the groups of a [`PathMatch::Regex`] (an unnamed one by its number).
     pub fn captures<'p>(&self, path: &'p RequestPath<'_>) -> Vec<(Cow<'t, str>, &'p str)> {
-        let own = self.route.host.special_path(self.route.number);
+        let own = self.route.of_host().special_path(self.route.number);
         own.map(|own| own.captures(path)).unwrap_or_default()
     }
 }

@@ -29,6 +29,7 @@ struct Rest {
 pub(super) struct Host<'t> {
     shard: &'t Shard,
     at: u32,
+    block: Block<'t>,
 }
 
 /// In place of a block's place: it is in `rest`, at the number beside this bit.
@@ -50,7 +51,7 @@ impl Shard {
     /// The host of a shard that was made for one.
     #[inline]
     pub(super) fn only(&self) -> Host<'_> {
-        Host { shard: self, at: 0 }
+        self.host(0)
     }
 
     /// Lays hosts out, each with its tag; each comes once.
@@ -96,8 +97,8 @@ impl Shard {
         loop {
             let (found, place) = self.slot(at)?;
             if found == tag {
-                let host = Host { shard: self, at: place };
-                if host.block().is(level, name) {
+                let host = self.host(place);
+                if host.block.is(level, name) {
                     return Some(host);
                 }
             }
@@ -105,10 +106,22 @@ impl Shard {
         }
     }
 
+    /// The host at a [`Host::place`].
+    #[inline]
+    pub(super) fn host(&self, at: u32) -> Host<'_> {
+        let block = if at & APART == 0 { &self.bytes[at as usize..] } else { self.block_apart(at) };
+        Host { shard: self, at, block: Block::new(block) }
+    }
+
+    fn block_apart(&self, at: u32) -> &[u8] {
+        let rest = self.rest.as_ref().and_then(|rest| rest.get((at ^ APART) as usize));
+        rest.and_then(|rest| rest.block.as_deref()).expect("a block that is apart was written")
+    }
+
     /// All hosts and their tags, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, Host<'_>)> {
         let slots = (0..=self.mask as usize).filter_map(|at| self.slot(at));
-        slots.map(|(tag, at)| (tag, Host { shard: self, at }))
+        slots.map(|(tag, at)| (tag, self.host(at)))
     }
 
     /// Tag and place in a slot; `None` when it is free.
@@ -125,14 +138,15 @@ impl Shard {
 // ===== impl Host =====
 
 impl<'t> Host<'t> {
+    /// Where it is: for [`Shard::host`].
     #[inline]
-    pub(super) fn block(self) -> Block<'t> {
-        if self.at & APART == 0 { Block(&self.shard.bytes[self.at as usize..]) } else { self.block_apart() }
+    pub(super) fn place(self) -> (&'t Shard, u32) {
+        (self.shard, self.at)
     }
 
-    fn block_apart(self) -> Block<'t> {
-        let rest = self.shard.rest.as_ref().and_then(|rest| rest.get((self.at ^ APART) as usize));
-        Block(rest.and_then(|rest| rest.block.as_deref()).expect("a block that is apart was written"))
+    #[inline]
+    pub(super) fn block(self) -> Block<'t> {
+        self.block
     }
 
     fn shared_block(self) -> Option<Arc<[u8]>> {
@@ -145,18 +159,12 @@ impl<'t> Host<'t> {
             (true, at) => at ^ APART,
             // A shard that was made for one host has no other.
             (false, 0) => 0,
-            (false, _) => self.block().number(),
+            (false, _) => self.block.number(),
         };
         self.shard.rest.as_ref()?.get(number as usize)?.extra.as_ref()
     }
 
     pub(super) fn extra(self) -> Option<&'t Extra> {
         self.shared_extra().map(|extra| &**extra)
-    }
-
-    /// Whether both are the same place of the same table.
-    #[inline]
-    pub(super) fn is(self, other: Self) -> bool {
-        std::ptr::eq(self.shard, other.shard) && self.at == other.at
     }
 }

@@ -22,7 +22,8 @@ pub(super) trait Visitor<'t> {
     fn host(&mut self, _level: Level, _verdict: HostVerdict, _routes: Option<Host<'t>>) {}
 
     /// `first` is the first of the routes for one path; those that follow it differ in conditions.
-    fn candidate(&mut self, first: Route<'t>) -> ControlFlow<Route<'t>>;
+    /// `conditional`: routes of the host may have any.
+    fn candidate(&mut self, first: Route<'t>, conditional: bool) -> ControlFlow<Route<'t>>;
 }
 
 /// Takes the first route whose conditions are met.
@@ -42,8 +43,8 @@ impl Level {
 
 impl<'t> Visitor<'t> for Find<'_> {
     #[inline]
-    fn candidate(&mut self, first: Route<'t>) -> ControlFlow<Route<'t>> {
-        if first.is_conditional() { self.check(first) } else { ControlFlow::Break(first) }
+    fn candidate(&mut self, first: Route<'t>, conditional: bool) -> ControlFlow<Route<'t>> {
+        if conditional { self.check(first) } else { ControlFlow::Break(first) }
     }
 }
 

@@ -47,7 +47,7 @@ impl<'t> Visitor<'t> for Watch<'t, '_> {
         self.hosts[level as usize] = (verdict, routes);
     }
 
-    fn candidate(&mut self, first: Route<'t>) -> ControlFlow<Route<'t>> {
+    fn candidate(&mut self, first: Route<'t>, _conditional: bool) -> ControlFlow<Route<'t>> {
         for route in first.same_paths() {
             let verdict = match route.check(self.head) {
                 Err(unmet) => Verdict::Unmet(unmet.to_string().into()),

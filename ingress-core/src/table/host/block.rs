@@ -5,10 +5,9 @@
 //!
 //! | bytes | what they hold |
 //! |---|---|
-//! | 1 | level |
+//! | 1 | level, and flags |
 //! | 1 | length of the name |
-//! | 1 | flags |
-//! | 1 | binary logarithm of the number of slots, in the large shape |
+//! | 2 | of the shape: see `small` and `large` |
 //! | 4 | number of routes |
 //! | 4 | number of Exact entries |
 //! | 4 | number of Prefix entries |
@@ -23,6 +22,7 @@
 //! An entry is one plain path, Exact before Prefix, the longer before the shorter: the order of precedence.
 
 use crate::path::Borders;
+use crate::table::same::same;
 use crate::table::visit::Level;
 use crate::{HostMatch, HostName};
 
@@ -31,18 +31,22 @@ const HEADER: usize = 40;
 const LENGTH: usize = 32;
 const NUMBER: usize = 36;
 
+const LEVEL: u8 = 3;
 /// Routes have conditions.
-pub(super) const CONDITIONAL: u8 = 1;
+pub(super) const CONDITIONAL: u8 = 4;
 /// Entries are not all, or do not have the numbers of their routes: see `Special`.
-pub(super) const SPECIAL: u8 = 2;
+pub(super) const SPECIAL: u8 = 8;
 /// The last route is the default backend.
-pub(super) const DEFAULT: u8 = 4;
+pub(super) const DEFAULT: u8 = 16;
 /// The entries are in the large shape.
-pub(super) const LARGE: u8 = 8;
+pub(super) const LARGE: u8 = 32;
 
 /// A host's bytes, read; others may follow them.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::table) struct Block<'b>(pub(in crate::table) &'b [u8]);
+pub(in crate::table) struct Block<'b> {
+    header: &'b [u8; HEADER],
+    pub(super) bytes: &'b [u8],
+}
 
 /// The entries of a host, not yet written.
 #[derive(Debug, Default)]
@@ -64,8 +68,13 @@ pub(super) struct Entry<'r> {
 
 impl<'b> Block<'b> {
     #[inline]
+    pub(in crate::table) fn new(bytes: &'b [u8]) -> Self {
+        Self { header: bytes.first_chunk().expect("a header was written"), bytes }
+    }
+
+    #[inline]
     pub(super) fn level(self) -> Level {
-        match self.0[0] {
+        match self.header[0] & LEVEL {
             0 => Level::Exact,
             1 => Level::Wildcard,
             _ => Level::Any,
@@ -78,24 +87,24 @@ impl<'b> Block<'b> {
     #[inline]
     pub(in crate::table) fn is(self, level: Level, name: &[u8]) -> bool {
         let len = name.len();
-        self.0[0] == level as u8
-            && usize::from(self.0[1]) == len
-            && self.0.get(HEADER..HEADER + len).is_some_and(|own| own == name)
+        self.header[0] & LEVEL == level as u8
+            && usize::from(self.header[1]) == len
+            && self.bytes.get(HEADER..HEADER + len).is_some_and(|own| same(own, name))
     }
 
     #[inline]
     pub(super) fn name(self) -> &'b str {
-        let name = &self.0[HEADER..HEADER + usize::from(self.0[1])];
+        let name = &self.bytes[HEADER..self.backends_at()];
         std::str::from_utf8(name).expect("a name was written")
     }
 
     /// Without what follows them.
     pub(in crate::table) fn own_bytes(self) -> &'b [u8] {
-        &self.0[..self.u32(LENGTH) as usize]
+        &self.bytes[..self.field(LENGTH) as usize]
     }
 
     pub(in crate::table) fn number(self) -> u32 {
-        self.u32(NUMBER)
+        self.field(NUMBER)
     }
 
     pub(in crate::table) fn set_number(bytes: &mut [u8], number: u32) {
@@ -112,42 +121,42 @@ impl<'b> Block<'b> {
 
     #[inline]
     pub(super) fn flags(self) -> u8 {
-        self.0[2]
+        self.header[0]
     }
 
     #[inline]
-    pub(super) fn slots_log2(self) -> u8 {
-        self.0[3]
+    pub(super) fn shape(self) -> [u8; 2] {
+        [self.header[2], self.header[3]]
     }
 
     #[inline]
     pub(super) fn routes(self) -> u32 {
-        self.u32(4)
+        self.field(4)
     }
 
     #[inline]
     pub(super) fn exact(self) -> u32 {
-        self.u32(8)
+        self.field(8)
     }
 
     #[inline]
     pub(super) fn prefixes(self) -> u32 {
-        self.u32(12)
+        self.field(12)
     }
 
     #[inline]
     pub(super) fn exact_lengths(self) -> Borders {
-        Borders(u64::from_le_bytes(self.array(16)))
+        self.lengths(16)
     }
 
     #[inline]
     pub(super) fn prefix_lengths(self) -> Borders {
-        Borders(u64::from_le_bytes(self.array(24)))
+        self.lengths(24)
     }
 
     #[inline]
     fn backends_at(self) -> usize {
-        HEADER + usize::from(self.0[1])
+        HEADER + usize::from(self.header[1])
     }
 
     #[inline]
@@ -161,6 +170,20 @@ impl<'b> Block<'b> {
     }
 
     #[inline]
+    fn field(self, at: usize) -> u32 {
+        let mut field = [0; 4];
+        field.copy_from_slice(&self.header[at..at + 4]);
+        u32::from_le_bytes(field)
+    }
+
+    #[inline]
+    fn lengths(self, at: usize) -> Borders {
+        let mut lengths = [0; 8];
+        lengths.copy_from_slice(&self.header[at..at + 8]);
+        Borders(u64::from_le_bytes(lengths))
+    }
+
+    #[inline]
     pub(super) fn u16(self, at: usize) -> u16 {
         u16::from_le_bytes(self.array(at))
     }
@@ -171,9 +194,9 @@ impl<'b> Block<'b> {
     }
 
     #[inline]
-    fn array<const N: usize>(self, at: usize) -> [u8; N] {
+    pub(super) fn array<const N: usize>(self, at: usize) -> [u8; N] {
         let mut array = [0; N];
-        array.copy_from_slice(&self.0[at..at + N]);
+        array.copy_from_slice(&self.bytes[at..at + N]);
         array
     }
 }
@@ -189,6 +212,10 @@ impl<'r> Entries<'r> {
         self.exact.iter().chain(&self.prefixes).copied()
     }
 
+    pub(super) fn exact_lengths(&self) -> Borders {
+        lengths(&self.exact)
+    }
+
     pub(super) fn prefix_lengths(&self) -> Borders {
         lengths(&self.prefixes)
     }
@@ -202,7 +229,7 @@ fn lengths(entries: &[Entry<'_>]) -> Borders {
 pub(super) fn start(
     host: &HostMatch,
     flags: u8,
-    slots_log2: u8,
+    shape: [u8; 2],
     entries: &Entries<'_>,
     backends: &[u32],
 ) -> Vec<u8> {
@@ -210,11 +237,11 @@ pub(super) fn start(
     // A small host is all that most tables have: its bytes are about this many.
     let texts: usize = entries.iter().map(|entry| entry.text.len() + 3).sum();
     let mut bytes = Vec::with_capacity(HEADER + name.len() + 4 * backends.len() + texts);
-    bytes.extend([level as u8, name.len() as u8, flags, slots_log2]);
+    bytes.extend([level as u8 | flags, name.len() as u8, shape[0], shape[1]]);
     for count in [backends.len(), entries.exact.len(), entries.prefixes.len()] {
         bytes.extend((count as u32).to_le_bytes());
     }
-    bytes.extend(lengths(&entries.exact).0.to_le_bytes());
+    bytes.extend(entries.exact_lengths().0.to_le_bytes());
     bytes.extend(entries.prefix_lengths().0.to_le_bytes());
     bytes.extend([0; 4]);
     bytes.extend(Block::NO_NUMBER.to_le_bytes());

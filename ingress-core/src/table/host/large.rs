@@ -12,6 +12,7 @@ use foldhash::fast::RandomState;
 
 use super::block::{Block, Entries, Entry};
 use crate::path::{Borders, MarkedPath};
+use crate::table::same::same;
 
 /// Stands for no entry.
 const NONE: u32 = u32::MAX;
@@ -47,21 +48,21 @@ impl<'b> Large<'b> {
     #[inline]
     pub(super) fn new(block: Block<'b>) -> Self {
         let count = (block.exact() + block.prefixes()) as usize;
-        let slots = 1 << block.slots_log2();
+        let slots = 1 << block.shape()[0];
         let places_at = block.entries_at();
         let tags_at = places_at + 4 * count;
         let slots_at = tags_at + 2 * slots;
         Self { block, places_at, tags_at, slots_at, records_at: slots_at + 4 * slots, mask: slots - 1 }
     }
 
-    /// The number of slots for that many entries.
-    pub(super) fn slots_log2(count: usize) -> u8 {
-        (2 * count).next_power_of_two().ilog2() as u8
+    /// The binary logarithm of the number of slots.
+    pub(super) fn shape(entries: &Entries<'_>) -> [u8; 2] {
+        [(2 * entries.len()).next_power_of_two().ilog2() as u8, 0]
     }
 
     /// Appends the entries to a block.
     pub(super) fn write(entries: &Entries<'_>, hasher: &RandomState, bytes: &mut Vec<u8>) {
-        let slots = 1 << Self::slots_log2(entries.len());
+        let slots = 1 << Self::shape(entries)[0];
         let (mut places, mut tags, mut slot_places) = (Vec::new(), vec![0u16; slots], vec![NONE; slots]);
         let mut records: Vec<u8> = Vec::new();
         for (number, entry) in entries.iter().enumerate() {
@@ -150,9 +151,8 @@ impl<'b> Large<'b> {
                 0 => return None,
                 found if found == tag(hash) => {
                     let record = self.records_at + self.block.u32(self.slots_at + 4 * at) as usize;
-                    if usize::from(self.block.0[record]) == text.len()
-                        && self.block.0[record + RECORD..].starts_with(text)
-                    {
+                    let len = usize::from(self.block.bytes[record]);
+                    if same(&self.block.bytes[record + RECORD..][..len], text) {
                         return Some(record);
                     }
                 }
@@ -172,7 +172,7 @@ impl<'b> Large<'b> {
     pub(super) fn entry(self, number: u32) -> Entry<'b> {
         let place = self.block.u32(self.places_at + 4 * number as usize);
         let record = self.records_at + (place & !SLASH) as usize;
-        let text = &self.block.0[record + RECORD..][..usize::from(self.block.0[record])];
+        let text = &self.block.bytes[record + RECORD..][..usize::from(self.block.bytes[record])];
         Entry { text: std::str::from_utf8(text).expect("a text was written"), slash: place & SLASH != 0 }
     }
 }

@@ -55,8 +55,8 @@ pub(super) fn compile(host: &HostMatch, rules: Vec<Rule>, backends: &[u32], hash
         | flag(special, SPECIAL)
         | flag(has_default, DEFAULT)
         | flag(large, LARGE);
-    let slots_log2 = if large { Large::slots_log2(entries.len()) } else { 0 };
-    let mut bytes = block::start(host, flags, slots_log2, &entries, backends);
+    let shape = if large { Large::shape(&entries) } else { Small::shape(&entries) };
+    let mut bytes = block::start(host, flags, shape, &entries, backends);
     if large {
         Large::write(&entries, hasher, &mut bytes)
     } else {
@@ -95,7 +95,7 @@ impl<'t> Host<'t> {
     }
 
     #[inline]
-    pub(super) fn is_conditional(self) -> bool {
+    fn is_conditional(self) -> bool {
         self.block().flags() & CONDITIONAL != 0
     }
 
@@ -155,19 +155,21 @@ impl<'t> Host<'t> {
         if block.flags() & SPECIAL != 0 {
             return self.visit_special(path, hasher, visitor);
         }
+        // Conditions are special.
+        let mut visit = |number| visitor.candidate(Route::new(self, number), false);
         if block.flags() & LARGE == 0 {
             let small = Small::new(block);
             if let Some(exact) = small.exact(path) {
-                visitor.candidate(Route::new(self, exact))?;
+                visit(exact)?;
             }
-            small.prefixes(path, |entry| visitor.candidate(Route::new(self, entry)))?;
+            small.prefixes(path, visit)?;
         } else {
             let large = Large::new(block);
             let hashes = large.hashes(hasher, path);
             if let Some(exact) = large.exact(path, &hashes) {
-                visitor.candidate(Route::new(self, exact))?;
+                visit(exact)?;
             }
-            large.prefixes(path, &hashes, |entry| visitor.candidate(Route::new(self, entry)))?;
+            large.prefixes(path, &hashes, visit)?;
         }
         self.visit_default(visitor)
     }
@@ -182,7 +184,8 @@ impl<'t> Host<'t> {
         let Some(special) = self.extra().and_then(|extra| extra.special.as_ref()) else {
             return ControlFlow::Continue(());
         };
-        let mut visit = |number| visitor.candidate(Route::new(self, number));
+        let conditional = self.is_conditional();
+        let mut visit = |number| visitor.candidate(Route::new(self, number), conditional);
         if let Some(exact) = special.long.as_ref().and_then(|long| long.exact(path.text)) {
             visit(exact)?;
         }
@@ -209,7 +212,7 @@ impl<'t> Host<'t> {
     #[inline]
     pub(super) fn visit_default<V: Visitor<'t>>(self, visitor: &mut V) -> ControlFlow<Route<'t>> {
         match self.default() {
-            Some(number) => visitor.candidate(Route::new(self, number)),
+            Some(number) => visitor.candidate(Route::new(self, number), self.is_conditional()),
             None => ControlFlow::Continue(()),
         }
     }
