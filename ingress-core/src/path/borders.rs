@@ -4,7 +4,7 @@
 /// the place behind `n` bytes; only the first [`Borders::MAX`] bytes are looked at.
 ///
 /// A host knows in the same way how long its paths are, so that the prefixes worth a comparison are the common bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Borders(pub(crate) u64);
 
 /// A path and its borders.
@@ -43,6 +43,11 @@ impl Borders {
     #[inline]
     pub(crate) fn count(self) -> usize {
         self.0.count_ones() as usize
+    }
+
+    #[inline]
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 
     /// How many are longer than `len`, which is at most [`Borders::MAX`].

@@ -35,12 +35,13 @@ pub(super) struct Large<'b> {
 }
 
 /// The hashes of a path.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Hashes {
     /// At each border that counts.
     at: ArrayVec<u64, { Borders::MAX + 1 }>,
     /// Which borders these are.
     borders: Borders,
+    /// Of the whole path, where an Exact entry is so long.
     whole: u64,
 }
 
@@ -62,14 +63,17 @@ impl<'b> Large<'b> {
 
     /// Appends the entries to a block.
     pub(super) fn write(entries: &Entries<'_>, hasher: &RandomState, bytes: &mut Vec<u8>) {
-        let slots = 1 << Self::shape(entries)[0];
+        let [slots_log2, _] = Self::shape(entries);
+        let slots = 1 << slots_log2;
         let (mut places, mut tags, mut slot_places) = (Vec::new(), vec![0u16; slots], vec![NONE; slots]);
-        let mut records: Vec<u8> = Vec::new();
+        let (mut records, mut hashes) = (Vec::new(), Hashes::default());
         for (number, entry) in entries.iter().enumerate() {
             let is_exact = number < entries.exact.len();
             let text = entry.text.as_bytes();
-            let borders = Borders(Borders::of(entry.text).0 & entries.prefix_lengths().0);
-            let hash = Hashes::new(hasher, text, borders).whole;
+            let borders = Borders::of(entry.text).and(entries.prefix_lengths());
+            hashes.at.clear();
+            hashes.fill(hasher, text, borders, true);
+            let hash = hashes.whole;
             let mut at = hash as usize & (slots - 1);
             let place = loop {
                 let place = slot_places[at] as usize;
@@ -101,11 +105,12 @@ impl<'b> Large<'b> {
     }
 
     #[inline]
-    pub(super) fn hashes(self, hasher: &RandomState, path: MarkedPath<'_>) -> Hashes {
-        let borders = Borders(path.borders.0 & self.block.prefix_lengths().0);
+    pub(super) fn hash(self, hasher: &RandomState, path: MarkedPath<'_>, hashes: &mut Hashes) {
+        let borders = path.borders.and(self.block.prefix_lengths());
         // The rest of a long path is no entry.
         let text = path.text.as_bytes();
-        Hashes::new(hasher, &text[..text.len().min(Borders::MAX)], borders)
+        let whole = self.block.exact_lengths().has(text.len());
+        hashes.fill(hasher, &text[..text.len().min(Borders::MAX)], borders, whole);
     }
 
     #[inline]
@@ -178,25 +183,26 @@ impl<'b> Large<'b> {
 }
 
 impl Hashes {
-    /// `borders` are those of the path at which some entry ends.
+    /// `borders` are those of the path at which some entry ends. They are filled in place, being too large to
+    /// be moved.
     #[inline]
-    fn new(hasher: &RandomState, text: &[u8], borders: Borders) -> Self {
-        let mut hashes = Self { at: ArrayVec::new(), borders, whole: 0 };
+    fn fill(&mut self, hasher: &RandomState, text: &[u8], borders: Borders, whole: bool) {
         let mut hasher = hasher.build_hasher();
         let (mut rest, mut start) = (borders.0, 0);
+        self.borders = borders;
         while rest != 0 {
             let end = rest.trailing_zeros() as usize;
             rest &= rest - 1;
             hasher.write(&text[start..end]);
-            hashes.at.push(hasher.finish());
+            self.at.push(hasher.finish());
             start = end;
         }
-        hashes.whole = hasher.finish();
-        if start < text.len() {
-            hasher.write(&text[start..]);
-            hashes.whole = hasher.finish();
+        if whole {
+            if start < text.len() {
+                hasher.write(&text[start..]);
+            }
+            self.whole = hasher.finish();
         }
-        hashes
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{Conditions, HostMatch, PathMatch, Rule, Source};
 pub(super) use block::Block;
 use block::{CONDITIONAL, DEFAULT, Entries, Entry, LARGE, SPECIAL};
 pub(super) use extra::Extra;
-use large::Large;
+use large::{Hashes, Large};
 use small::Small;
 
 /// Up to this many plain paths a host has the small shape. `cargo bench -p benches --bench lookup` has both.
@@ -165,7 +165,8 @@ impl<'t> Host<'t> {
             small.prefixes(path, visit)?;
         } else {
             let large = Large::new(block);
-            let hashes = large.hashes(hasher, path);
+            let mut hashes = Hashes::default();
+            large.hash(hasher, path, &mut hashes);
             if let Some(exact) = large.exact(path, &hashes) {
                 visit(exact)?;
             }
@@ -199,7 +200,8 @@ impl<'t> Host<'t> {
             small.prefixes(path, |entry| visit(first(entry)))?;
         } else {
             let large = Large::new(block);
-            let hashes = large.hashes(hasher, path);
+            let mut hashes = Hashes::default();
+            large.hash(hasher, path, &mut hashes);
             if let Some(exact) = large.exact(path, &hashes) {
                 visit(first(exact))?;
             }

@@ -83,7 +83,7 @@ impl<'b> Small<'b> {
     ) -> ControlFlow<R> {
         let own = self.block.prefix_lengths();
         let exact_groups = usize::from(self.block.shape()[0]);
-        let mut common = Borders(path.borders.0 & own.0);
+        let mut common = path.borders.and(own);
         while let Some(len) = common.take_longest() {
             let group = self.group(exact_groups + own.longer_than(len));
             let prefix = &path.text.as_bytes()[..len];
