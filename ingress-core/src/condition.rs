@@ -16,6 +16,12 @@ use crate::{Pattern, RequestHead};
 /// counts, as for `HTTPRouteMatch`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Conditions {
+    /// Few rules have any.
+    parts: Option<Box<Parts>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Parts {
     /// Sorted texts.
     methods: Vec<Box<str>>,
     headers: Vec<(Box<str>, ValueMatch)>,
@@ -52,13 +58,14 @@ pub enum Unmet<'c> {
 // ===== impl Conditions =====
 
 impl Conditions {
-    pub(crate) const NONE: Self = Self { methods: Vec::new(), headers: Vec::new(), queries: Vec::new() };
+    pub(crate) const NONE: Self = Self { parts: None };
 
     /// Adds a method that may be used.
     #[must_use]
     pub fn method(mut self, method: &Method) -> Self {
-        if let Err(at) = self.methods.binary_search_by(|known| (**known).cmp(method.as_str())) {
-            self.methods.insert(at, method.as_str().into());
+        let methods = &mut self.parts_mut().methods;
+        if let Err(at) = methods.binary_search_by(|known| (**known).cmp(method.as_str())) {
+            methods.insert(at, method.as_str().into());
         }
         self
     }
@@ -66,7 +73,7 @@ impl Conditions {
     /// Adds a header field. One of the field's lines must have the value (`HTTPHeaderMatch`).
     #[must_use]
     pub fn header(mut self, name: &HeaderName, value: ValueMatch) -> Self {
-        insert(&mut self.headers, name.as_str(), value);
+        insert(&mut self.parts_mut().headers, name.as_str(), value);
         self
     }
 
@@ -74,13 +81,13 @@ impl Conditions {
     /// it, the first counts (`HTTPQueryParamMatch`).
     #[must_use]
     pub fn query(mut self, name: &str, value: ValueMatch) -> Self {
-        insert(&mut self.queries, name, value);
+        insert(&mut self.parts_mut().queries, name, value);
         self
     }
 
     /// Whether every request meets them.
     pub fn is_empty(&self) -> bool {
-        self.methods.is_empty() && self.headers.is_empty() && self.queries.is_empty()
+        self.parts.is_none()
     }
 
     /// Whether a request meets all of them.
@@ -89,19 +96,20 @@ impl Conditions {
     ///
     /// The first that is not met: of the methods, then the headers and the query parameters by name.
     pub fn check(&self, request: &RequestHead<'_>) -> Result<(), Unmet<'_>> {
+        let Some(parts) = &self.parts else { return Ok(()) };
         let method = request.method_str();
-        if !self.methods.is_empty() && self.methods.iter().all(|allowed| **allowed != *method) {
-            return Err(Unmet::Method(&self.methods));
+        if !parts.methods.is_empty() && parts.methods.iter().all(|allowed| **allowed != *method) {
+            return Err(Unmet::Method(&parts.methods));
         }
         let has_header =
             |name: &str, value: &ValueMatch| request.header_lines(name).any(|line| value.takes(line));
-        if let Some((name, value)) = self.headers.iter().find(|(name, value)| !has_header(name, value)) {
+        if let Some((name, value)) = parts.headers.iter().find(|(name, value)| !has_header(name, value)) {
             return Err(Unmet::Header(name, value));
         }
         let has_query = |name: &str, value: &ValueMatch| {
             request.query_value(name).is_some_and(|found| value.takes(found.as_bytes()))
         };
-        match self.queries.iter().find(|(name, value)| !has_query(name, value)) {
+        match parts.queries.iter().find(|(name, value)| !has_query(name, value)) {
             Some((name, value)) => Err(Unmet::Query(name, value)),
             None => Ok(()),
         }
@@ -114,20 +122,31 @@ impl Conditions {
             http::HeaderValue::from_str(&value).ok()?;
             Some((name.clone(), value.into_boxed_str()))
         };
-        let headers = self.headers.iter().map(field).collect::<Option<_>>()?;
+        let parts = self.parts();
+        let headers = parts.headers.iter().map(field).collect::<Option<_>>()?;
         let mut query = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in &self.queries {
+        for (name, value) in &parts.queries {
             query.append_pair(name, &value.sample()?);
         }
         let query = Some(query.finish()).filter(|query| !query.is_empty());
-        let method = self.methods.first().map_or("GET", |method| &**method);
+        let method = parts.methods.first().map_or("GET", |method| &**method);
         Some((method.into(), headers, query.map(Into::into)))
     }
 
     /// The strongest first: with a method, then with more headers, then with more parameters, as the
     /// Gateway API orders the matches of an HTTPRoute.
     pub(crate) fn precedence(&self) -> impl Ord + use<> {
-        (self.methods.is_empty(), Reverse(self.headers.len()), Reverse(self.queries.len()))
+        let parts = self.parts();
+        (parts.methods.is_empty(), Reverse(parts.headers.len()), Reverse(parts.queries.len()))
+    }
+
+    fn parts(&self) -> &Parts {
+        const NONE: &Parts = &Parts { methods: Vec::new(), headers: Vec::new(), queries: Vec::new() };
+        self.parts.as_deref().unwrap_or(NONE)
+    }
+
+    fn parts_mut(&mut self) -> &mut Parts {
+        self.parts.get_or_insert_default()
     }
 }
 
@@ -148,11 +167,12 @@ impl fmt::Display for Conditions {
             }
             unmet.fmt(f)
         };
-        if !self.methods.is_empty() {
-            part(f, Unmet::Method(&self.methods))?;
+        let parts = self.parts();
+        if !parts.methods.is_empty() {
+            part(f, Unmet::Method(&parts.methods))?;
         }
-        self.headers.iter().try_for_each(|(name, value)| part(f, Unmet::Header(name, value)))?;
-        self.queries.iter().try_for_each(|(name, value)| part(f, Unmet::Query(name, value)))
+        parts.headers.iter().try_for_each(|(name, value)| part(f, Unmet::Header(name, value)))?;
+        parts.queries.iter().try_for_each(|(name, value)| part(f, Unmet::Query(name, value)))
     }
 }
 

@@ -44,15 +44,10 @@ impl Rule {
         self
     }
 
-    /// The order in which rules are compiled: by host, by precedence of path and conditions, and then the one
+    /// The order in which the rules of a host are compiled: by precedence of path and conditions, and then the one
     /// that wins first. No part of it depends on the order in which rules were added.
     pub(crate) fn precedence(&self) -> impl Ord + '_ {
-        let place = (&self.host, self.path.precedence(), self.conditions.precedence());
+        let place = (self.path.precedence(), self.conditions.precedence());
         (place, self.source.is_none(), &self.source, &self.conditions, &self.path, &self.backends)
-    }
-
-    /// Whether both take the paths of the same hosts.
-    pub(crate) fn takes_same_paths(&self, other: &Self) -> bool {
-        self.host == other.host && self.path.takes_same(&other.path)
     }
 }

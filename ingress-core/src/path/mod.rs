@@ -204,21 +204,35 @@ impl PathMatch {
             Self::Template(template) => &template.sample(),
             Self::Regex(_) | Self::Default => return false,
         };
-        RequestPath::parse(text).is_ok_and(|path| path.is_ambiguous())
+        // Few paths hold such a byte; the others need not be read once more.
+        let (bytes, after) = (text.as_bytes(), text.as_bytes().get(1..).unwrap_or_default());
+        let slashes = bytes.iter().zip(after).fold(false, |any, (a, b)| any | ((a ^ b'/') | (b ^ b'/') == 0));
+        let plain = !slashes && memchr::memchr3(b'%', b'\\', b';', bytes).is_none();
+        !plain && RequestPath::parse(text).is_ok_and(|path| path.is_ambiguous())
+    }
+
+    /// As [`PathMatch::precedence`], quickly, but equal for many.
+    pub(crate) fn rough_precedence(&self) -> impl Ord + use<> {
+        match self {
+            Self::Exact(path) => (0, Reverse(path.as_str().len())),
+            Self::Template(_) => (1, Reverse(0)),
+            Self::Regex(pattern) => (2, Reverse(pattern.as_str().len())),
+            Self::Prefix(path) => (3, Reverse(path.without_slash().len())),
+            Self::Default => (4, Reverse(0)),
+        }
     }
 
     /// Equal for those that take the same paths.
     pub(crate) fn precedence(&self) -> impl Ord + '_ {
-        let (rank, text) = match self {
-            Self::Exact(path) => (0, path.as_str()),
-            Self::Template(_) => (1, ""),
-            Self::Regex(pattern) => (2, pattern.as_str()),
-            Self::Prefix(path) => (3, path.without_slash()),
-            Self::Default => (4, ""),
+        let text = match self {
+            Self::Exact(path) => path.as_str(),
+            Self::Regex(pattern) => pattern.as_str(),
+            Self::Prefix(path) => path.without_slash(),
+            Self::Template(_) | Self::Default => "",
         };
         let open = matches!(self, Self::Prefix(path) if !path.as_str().ends_with('/'));
         let template = if let Self::Template(template) = self { Some(template.precedence()) } else { None };
-        (rank, Reverse(text.len()), text, open, template)
+        (self.rough_precedence(), text, open, template)
     }
 }
 

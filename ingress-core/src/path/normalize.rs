@@ -86,6 +86,7 @@ impl<'a> RequestPath<'a> {
     }
 
     /// The normalised path: what is matched, and what is forwarded.
+    #[inline]
     pub fn as_str(&self) -> &str {
         &self.normal
     }
@@ -97,6 +98,7 @@ impl<'a> RequestPath<'a> {
 
     /// Whether application servers read this path in different ways: it holds `//`, `%2F`, `%5C`, a
     /// backslash or `;`.
+    #[inline]
     pub fn is_ambiguous(&self) -> bool {
         !self.ambiguous.is_none()
     }

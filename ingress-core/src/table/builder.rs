@@ -125,13 +125,16 @@ impl RouteTableBuilder {
         for (backend, (endpoints, algorithm)) in self.endpoints {
             editor.set_endpoints(backend, endpoints, algorithm);
         }
-        let mut hosts: HashMap<HostMatch, Vec<Rule>, RandomState> = HashMap::default();
-        for rule in self.rules {
-            match hosts.get_mut(&rule.host) {
-                Some(rules) => rules.push(rule),
-                None => {
-                    hosts.insert(rule.host.clone(), vec![rule]);
-                }
+        // Rules of a host mostly come one after another.
+        let runs: Vec<_> = self.rules.chunk_by(|a, b| a.host == b.host).map(<[Rule]>::len).collect();
+        let mut rules = self.rules.into_iter();
+        let mut hosts: HashMap<HostMatch, Vec<Rule>, RandomState> =
+            HashMap::with_capacity_and_hasher(runs.len(), RandomState::default());
+        for run in runs {
+            let run: Vec<_> = rules.by_ref().take(run).collect();
+            match hosts.get_mut(&run[0].host) {
+                Some(rules) => rules.extend(run),
+                None => _ = hosts.insert(run[0].host.clone(), run),
             }
         }
         hosts.into_iter().for_each(|(host, rules)| editor.set_host(host, rules));

@@ -5,17 +5,20 @@ use std::collections::HashMap;
 use super::unserved::UnservedRule;
 use crate::{Code, Conditions, Diagnostic, HostMatch, PathMatch, Rule};
 
-/// Takes the rules out that a stronger one hides (ruling R10): same host, same paths, same conditions.
-/// `rules` are in order of precedence, and stay so.
+/// Takes the rules out that a stronger one hides (ruling R10): same paths, same conditions.
+/// `rules` are those of a host in order of precedence, and stay so.
 #[allow(clippy::mutable_key_type, reason = "a pattern is compared and hashed by its text")]
 pub(super) fn take_shadowed(rules: &mut Vec<Rule>) -> Vec<UnservedRule> {
+    if rules.windows(2).all(|pair| !pair[0].path.takes_same(&pair[1].path)) {
+        return Vec::new();
+    }
     let mut shadowed = Vec::new();
     let mut kept: Vec<Rule> = Vec::with_capacity(rules.len());
     // Those kept that take the same paths: where they begin, and where each set of conditions is.
     let mut group = 0;
     let mut seen: HashMap<Conditions, usize> = HashMap::new();
     for rule in rules.drain(..) {
-        if !kept.get(group).is_some_and(|first| first.takes_same_paths(&rule)) {
+        if !kept.get(group).is_some_and(|first| first.path.takes_same(&rule.path)) {
             group = kept.len();
             seen.clear();
         }
@@ -88,9 +91,8 @@ fn report_overlaps(rules: &[Rule], diagnostics: &mut Vec<Diagnostic>) {
         else {
             continue;
         };
-        let place = (&with_slash.host, &path);
-        let start = rules.partition_point(|rule| (&rule.host, &rule.path) < place);
-        for hidden in rules[start..].iter().take_while(|rule| (&rule.host, &rule.path) == place) {
+        let start = rules.partition_point(|rule| rule.path < path);
+        for hidden in rules[start..].iter().take_while(|rule| rule.path == path) {
             let message = format!(
                 "Prefix {text} takes nothing, because Prefix {text}/ of the same host takes all of its paths"
             );

@@ -79,7 +79,8 @@ impl TableEditor {
     /// Sets all rules of a host, in any order; without rules the host is taken out. The host that a rule names
     /// itself does not count.
     pub fn set_host(&mut self, host: HostMatch, mut rules: Vec<Rule>) {
-        rules.sort_by(|a, b| a.precedence().cmp(&b.precedence()));
+        let rough = |rule: &Rule| rule.path.rough_precedence();
+        rules.sort_by(|a, b| rough(a).cmp(&rough(b)).then_with(|| a.precedence().cmp(&b.precedence())));
         let mut found = HostFindings { shadowed: take_shadowed(&mut rules), lints: Vec::new() };
         lint(&rules, &mut found.lints);
         self.note_findings(&host, found);

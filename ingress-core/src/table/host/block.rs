@@ -21,6 +21,7 @@
 //!
 //! An entry is one plain path, Exact before Prefix, the longer before the shorter: the order of precedence.
 
+use super::small::Small;
 use crate::path::Borders;
 use crate::table::same::same;
 use crate::table::visit::Level;
@@ -234,9 +235,10 @@ pub(super) fn start(
     backends: &[u32],
 ) -> Vec<u8> {
     let (level, name) = Level::of(host);
-    // A small host is all that most tables have: its bytes are about this many.
-    let texts: usize = entries.iter().map(|entry| entry.text.len() + 3).sum();
-    let mut bytes = Vec::with_capacity(HEADER + name.len() + 4 * backends.len() + texts);
+    // Most hosts are small: theirs are at most this many bytes.
+    let entries_size: usize = entries.iter().map(|entry| entry.text.len() + Small::GROUP).sum();
+    let size = HEADER + name.len() + 4 * backends.len() + Small::SLASHES + entries_size;
+    let mut bytes = Vec::with_capacity(size);
     bytes.extend([level as u8 | flags, name.len() as u8, shape[0], shape[1]]);
     for count in [backends.len(), entries.exact.len(), entries.prefixes.len()] {
         bytes.extend((count as u32).to_le_bytes());

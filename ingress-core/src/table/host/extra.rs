@@ -59,7 +59,8 @@ impl Special {
         let default =
             ordered.iter().find(|(path, _)| **path == PathMatch::Default).map(|&(_, number)| number);
         let mut last = vec![true; rules.len()];
-        (1..rules.len()).for_each(|next| last[next - 1] = !rules[next - 1].takes_same_paths(&rules[next]));
+        (1..rules.len())
+            .for_each(|next| last[next - 1] = !rules[next - 1].path.takes_same(&rules[next].path));
         let long = (!long.is_empty()).then(|| Box::new(Trie::build(&long)));
         let conditions = |conditions: Conditions| (!conditions.is_empty()).then(|| Box::new(conditions));
         let (paths, conditions): (Vec<_>, Vec<_>) =

@@ -245,7 +245,7 @@ impl<'t> Host<'t> {
 
 /// The numbers of the first rule for each path; those that follow one differ in conditions.
 fn firsts(rules: &[Rule]) -> impl Iterator<Item = usize> {
-    (0..rules.len()).filter(|&number| number == 0 || !rules[number - 1].takes_same_paths(&rules[number]))
+    (0..rules.len()).filter(|&number| number == 0 || !rules[number - 1].path.takes_same(&rules[number].path))
 }
 
 /// Whether a plain path has no bit in [`Borders`].

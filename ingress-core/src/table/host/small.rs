@@ -27,16 +27,18 @@ struct Group {
     place: u16,
 }
 
-const SLASHES: usize = 8;
-const GROUP: usize = 4;
-
 impl<'b> Small<'b> {
+    /// The size of the bits.
+    pub(super) const SLASHES: usize = 8;
+    /// The size of a group.
+    pub(super) const GROUP: usize = 4;
+
     #[inline]
     pub(super) fn new(block: Block<'b>) -> Self {
         let slashes_at = block.entries_at();
         let [exact, prefixes] = block.shape();
         let groups = usize::from(exact) + usize::from(prefixes);
-        Self { block, slashes_at, texts_at: slashes_at + SLASHES + GROUP * groups }
+        Self { block, slashes_at, texts_at: slashes_at + Self::SLASHES + Self::GROUP * groups }
     }
 
     /// How many groups Exact and Prefix entries have.
@@ -98,7 +100,7 @@ impl<'b> Small<'b> {
 
     #[inline]
     fn group(self, number: usize) -> Group {
-        Group::from_bytes(self.block.array(self.slashes_at + SLASHES + GROUP * number))
+        Group::from_bytes(self.block.array(self.slashes_at + Self::SLASHES + Self::GROUP * number))
     }
 
     /// `len` is the length of each.
@@ -120,13 +122,13 @@ impl<'b> Small<'b> {
 }
 
 impl Group {
-    fn to_bytes(self) -> [u8; GROUP] {
+    fn to_bytes(self) -> [u8; Small::GROUP] {
         let [low, high] = self.place.to_le_bytes();
         [self.first, self.count, low, high]
     }
 
     #[inline]
-    fn from_bytes([first, count, low, high]: [u8; GROUP]) -> Self {
+    fn from_bytes([first, count, low, high]: [u8; Small::GROUP]) -> Self {
         Self { first, count, place: u16::from_le_bytes([low, high]) }
     }
 
