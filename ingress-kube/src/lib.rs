@@ -30,6 +30,7 @@ mod error;
 pub mod manifests;
 mod object;
 mod ownership;
+mod parallel;
 mod store;
 mod translate;
 

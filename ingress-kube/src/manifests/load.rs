@@ -10,9 +10,9 @@ use super::Manifest;
 use super::document::Syntax;
 use super::files::{Files, Look, unreadable};
 use super::locate::Located;
-use super::parse::parse;
+use super::parse::{Parsed, parse};
 use super::scan::{self, Content, Stamp};
-use crate::{Error, IngressController, Report};
+use crate::{Error, IngressController, Report, parallel};
 
 /// Manifests that were read once: what they hold, what is wrong with them, and their texts.
 ///
@@ -31,6 +31,13 @@ pub struct Loaded {
 struct Text {
     text: String,
     syntax: Syntax,
+}
+
+/// A file that was read, before it is one of them.
+enum Read {
+    Nothing,
+    Unreadable(Diagnostic),
+    Text(Stamp, Text, Parsed),
 }
 
 /// Reads manifests once: files, whatever they are called, and directories by the rules of a
@@ -59,7 +66,7 @@ impl Loaded {
             Syntax::Yaml => Syntax::of_text(&text),
             Syntax::Json => Syntax::Json,
         };
-        self.add(name, Stamp::NONE, text, syntax);
+        self.accept(name, Read::text(name, Stamp::NONE, text, syntax));
     }
 
     /// Adds a file, or a directory with everything below it; see [`load_manifests`].
@@ -74,7 +81,7 @@ impl Loaded {
         if !metadata.is_dir() {
             if self.known.insert(real) {
                 let content = scan::read_any(path).map_err(failed)?;
-                self.add_content(path, content);
+                self.accept(&path.to_string_lossy(), Read::of(path, content));
             }
             return Ok(());
         }
@@ -83,12 +90,12 @@ impl Loaded {
             let why = format!("the directory cannot be read: {error}");
             self.files.add_fault(unreadable(&directory.to_string_lossy(), why, false));
         }
-        for file in scan.files.keys() {
-            // Two names in the directory for one file are two files, as they are when it is followed.
-            let inside = file.strip_prefix(path).unwrap_or(file);
-            if self.known.insert(real.join(inside)) {
-                self.add_content(file, scan::read(file));
-            }
+        let (known, files) = (&mut self.known, scan.files.keys());
+        // Two names in the directory for one file are two files, as they are when it is followed.
+        let is_new = |file: &&PathBuf| known.insert(real.join(file.strip_prefix(path).unwrap_or(file)));
+        let files: Vec<_> = files.filter(is_new).collect();
+        for (file, read) in files.iter().zip(parallel::map(&files, |file| Read::of(file, scan::read(file)))) {
+            self.accept(&file.to_string_lossy(), read);
         }
         Ok(())
     }
@@ -133,20 +140,31 @@ impl Loaded {
         }
     }
 
-    fn add_content(&mut self, path: &Path, content: Content) {
+    fn accept(&mut self, name: &str, read: Read) {
+        let look = match read {
+            Read::Nothing => return,
+            Read::Unreadable(fault) => Look::Unreadable(fault),
+            Read::Text(stamp, text, parsed) => {
+                self.texts.insert(name.into(), text);
+                Look::Text(stamp, parsed)
+            }
+        };
+        self.files.accept(Path::new(name), look);
+    }
+}
+
+impl Read {
+    fn of(path: &Path, content: Content) -> Self {
         let name = path.to_string_lossy();
         match content {
-            Content::Gone => {}
-            Content::Unreadable(why) => {
-                let look = Look::Unreadable(unreadable(&name, why, false));
-                self.files.accept(Path::new(&*name), look);
-            }
-            Content::Text(stamp, text) => self.add(&name, stamp, text, Syntax::of_file(&name)),
+            Content::Gone => Self::Nothing,
+            Content::Unreadable(why) => Self::Unreadable(unreadable(&name, why, false)),
+            Content::Text(stamp, text) => Self::text(&name, stamp, text, Syntax::of_file(&name)),
         }
     }
 
-    fn add(&mut self, name: &str, stamp: Stamp, text: String, syntax: Syntax) {
-        self.files.accept(Path::new(name), Look::Text(stamp, parse(&text, name, syntax)));
-        self.texts.insert(name.into(), Text { text, syntax });
+    fn text(name: &str, stamp: Stamp, text: String, syntax: Syntax) -> Self {
+        let parsed = parse(&text, name, syntax);
+        Self::Text(stamp, Text { text, syntax }, parsed)
     }
 }

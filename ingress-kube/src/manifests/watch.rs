@@ -1,7 +1,7 @@
 //! Following a directory: a thread that waits, looks, and publishes.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -10,10 +10,10 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::event::{Signal, signals};
 use super::files::{Files, Look};
-use super::pending::Pending;
+use super::pending::{Edit, Pending};
 use super::root::Root;
 use super::scan::{Identity, Scan, identity, scan};
-use crate::{Error, IngressController, Report};
+use crate::{Error, IngressController, Report, parallel};
 
 /// How long edits are collected after the first one, and how long what takes objects away must last.
 pub(super) const WINDOW: Duration = Duration::from_millis(50);
@@ -117,8 +117,9 @@ impl<F: FnMut(&Report)> Follower<F> {
         let started = Instant::now();
         let scan = scan(self.root.absolute()).map_err(|error| Error::read(self.root.given(), error))?;
         self.files.set_faults(&scan, &self.root);
-        for path in scan.files.keys() {
-            self.files.accept(path, Look::at(path, &self.root));
+        let paths: Vec<_> = scan.files.keys().collect();
+        for (path, look) in paths.iter().zip(parallel::map(&paths, |path| Look::at(path, &self.root))) {
+            self.files.accept(path, look);
         }
         self.publish(started, true);
         Ok(())
@@ -194,9 +195,11 @@ impl<F: FnMut(&Report)> Follower<F> {
             return false;
         }
         let settling = self.returned.is_some_and(|since| since.elapsed() < PATIENCE);
-        for (path, mut edit) in std::mem::take(&mut self.pending.files) {
-            if edit.is_due(settled) {
-                let look = Look::at(&path, &self.root);
+        let edits: Vec<_> = std::mem::take(&mut self.pending.files).into_iter().collect();
+        let look = |(path, edit): &(PathBuf, Edit)| edit.is_due(settled).then(|| Look::at(path, &self.root));
+        let looks = parallel::map(&edits, look);
+        for ((path, mut edit), look) in edits.into_iter().zip(looks) {
+            if let Some(look) = look {
                 if !self.files.takes_away(&path, &look) || edit.lasts(look.stamp()) && !settling {
                     self.files.accept(&path, look);
                     continue;

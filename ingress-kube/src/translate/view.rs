@@ -1,9 +1,5 @@
 //! One Ingress alone.
 
-use std::num::NonZero;
-use std::panic::resume_unwind;
-use std::thread;
-
 use ingress_core::HostMatch;
 use k8s_openapi::api::networking::v1::Ingress;
 
@@ -12,7 +8,7 @@ use super::key::Key;
 use super::parameters::Parameters;
 use super::{Output, ingress};
 use crate::store::Stored;
-use crate::{Config, Store};
+use crate::{Config, Store, parallel};
 
 /// What the rules of an Ingress depend on besides itself: neither other Ingresses nor Services.
 #[derive(Clone, Copy)]
@@ -26,31 +22,11 @@ pub(super) struct View<'a> {
 /// Who serves an Ingress, and what it says.
 pub(super) type Translated = (Owner, Output);
 
-/// From so many Ingresses on, threads cost less than they save.
-const MANY: usize = 512;
-
 impl<'a> View<'a> {
     /// What each of these Ingresses says, in their order; nothing for one that is not there. Many are shared out to
     /// all cores.
     pub(super) fn translate_all(self, keys: &[Key]) -> Vec<Option<Translated>> {
-        let translate = move |keys: &[Key]| keys.iter().map(|key| self.translate(key, None)).collect();
-        let cores = match keys.len() {
-            ..MANY => 1,
-            _ => thread::available_parallelism().map_or(1, NonZero::get),
-        };
-        let mut parts = keys.chunks(keys.len().div_ceil(cores).max(1));
-        let first = parts.next().unwrap_or_default();
-        thread::scope(|scope| {
-            let start = |part| (part, thread::Builder::new().spawn_scoped(scope, move || translate(part)));
-            let others: Vec<_> = parts.map(start).collect();
-            let mut all: Vec<_> = translate(first);
-            for (part, other) in others {
-                // Without a thread the work is done here.
-                let done = other.map(|handle| handle.join().unwrap_or_else(|panic| resume_unwind(panic)));
-                all.extend(done.unwrap_or_else(|_| translate(part)));
-            }
-            all
-        })
+        parallel::map(keys, |key| self.translate(key, None))
     }
 
     /// What an Ingress says; of a single host only, if one is given.
