@@ -151,27 +151,12 @@ impl<'t> Host<'t> {
         hasher: &RandomState,
         visitor: &mut V,
     ) -> ControlFlow<Route<'t>> {
-        let block = self.block();
-        if block.flags() & SPECIAL != 0 {
+        if self.block().flags() & SPECIAL != 0 {
             return self.visit_special(path, hasher, visitor);
         }
         // Conditions are special.
         let mut visit = |number| visitor.candidate(Route::new(self, number), false);
-        if block.flags() & LARGE == 0 {
-            let small = Small::new(block);
-            if let Some(exact) = small.exact(path) {
-                visit(exact)?;
-            }
-            small.prefixes(path, visit)?;
-        } else {
-            let large = Large::new(block);
-            let mut hashes = Hashes::default();
-            large.hash(hasher, path, &mut hashes);
-            if let Some(exact) = large.exact(path, &hashes) {
-                visit(exact)?;
-            }
-            large.prefixes(path, &hashes, visit)?;
-        }
+        self.visit_entries(path, hasher, |entry| entry, |_| ControlFlow::Continue(()), &mut visit)?;
         self.visit_default(visitor)
     }
 
@@ -181,7 +166,6 @@ impl<'t> Host<'t> {
         hasher: &RandomState,
         visitor: &mut V,
     ) -> ControlFlow<Route<'t>> {
-        let block = self.block();
         let Some(special) = self.extra().and_then(|extra| extra.special.as_ref()) else {
             return ControlFlow::Continue(());
         };
@@ -191,24 +175,38 @@ impl<'t> Host<'t> {
             visit(exact)?;
         }
         let first = |entry: u32| special.firsts[entry as usize];
+        self.visit_entries(path, hasher, first, |visit| special.visit(path.text, visit), &mut visit)?;
+        self.visit_default(visitor)
+    }
+
+    /// `number` is the first route of an entry; `between` comes after the Exact entry and before the prefixes.
+    #[inline]
+    fn visit_entries<R, F: FnMut(u32) -> ControlFlow<R>>(
+        self,
+        path: MarkedPath<'_>,
+        hasher: &RandomState,
+        number: impl Fn(u32) -> u32,
+        between: impl FnOnce(&mut F) -> ControlFlow<R>,
+        visit: &mut F,
+    ) -> ControlFlow<R> {
+        let block = self.block();
         if block.flags() & LARGE == 0 {
             let small = Small::new(block);
             if let Some(exact) = small.exact(path) {
-                visit(first(exact))?;
+                visit(number(exact))?;
             }
-            special.visit(path.text, &mut visit)?;
-            small.prefixes(path, |entry| visit(first(entry)))?;
+            between(visit)?;
+            small.prefixes(path, |entry| visit(number(entry)))
         } else {
             let large = Large::new(block);
             let mut hashes = Hashes::default();
             large.hash(hasher, path, &mut hashes);
             if let Some(exact) = large.exact(path, &hashes) {
-                visit(first(exact))?;
+                visit(number(exact))?;
             }
-            special.visit(path.text, &mut visit)?;
-            large.prefixes(path, &hashes, |entry| visit(first(entry)))?;
+            between(visit)?;
+            large.prefixes(path, &hashes, |entry| visit(number(entry)))
         }
-        self.visit_default(visitor)
     }
 
     #[inline]
