@@ -14,9 +14,9 @@ use ingress_core::{
 };
 
 /// Hosts, and as many backends.
-const HOSTS: u64 = 24;
-const READERS: usize = 3;
-const GENERATIONS: u64 = if cfg!(miri) { 12 } else { 2_000 };
+const HOSTS: u64 = if cfg!(miri) { 3 } else { 24 };
+const READERS: u64 = if cfg!(miri) { 2 } else { 3 };
+const GENERATIONS: u64 = if cfg!(miri) { 5 } else { 2_000 };
 
 fn host(number: u64) -> String {
     format!("host-{number}.example")
@@ -61,7 +61,7 @@ fn nobody_sees_half_a_change() {
     let first = Arc::downgrade(&reader.snapshot());
     let looked = AtomicU64::new(0);
     thread::scope(|scope| {
-        for number in 0..READERS as u64 {
+        for number in 0..READERS {
             let (reader, looked) = (reader.clone(), &looked);
             scope.spawn(move || {
                 let (mut seen, mut turn) = (0, number);
