@@ -4,6 +4,7 @@
 //! `-- --only reading`. Each figure is the median of rounds in which all took turns. Before anything is measured,
 //! all engines have to give the answers of an oracle.
 
+use std::hint::black_box;
 use std::time::Duration;
 
 use benches::cells::{Cached, Cell, Changes, Loaded, Locked, run};
@@ -37,12 +38,13 @@ fn sizes(options: &Options) {
         }
         let rules = workload::rules(routes, per_host, 1);
         let engines = engines::all(&rules);
-        for (popularity, about, count) in
-            [(Popularity::Zipf, "warm", 4096), (Popularity::Uniform, "cold", 1 << 17)]
+        for (popularity, about, count, passes) in
+            [(Popularity::Zipf, "warm", 4096, 16), (Popularity::Uniform, "cold", 1 << 17, 1)]
         {
             let requests = workload::mixed(&rules, popularity, options.pick(count, 300), 2);
             Oracle::new(&rules).check(&engines, &requests);
-            let figures = measure(&engines, &requests, options.pick(about_rounds(routes), 1));
+            let rounds = options.pick(about_rounds(routes), 1);
+            let figures = measure(&engines, &requests, options.pick(passes, 1), rounds);
             let table = printed.get_or_insert_with(|| {
                 let engines = engines.iter().map(|engine| engine.name());
                 let ratios = ["best peer", "core / best peer", "from text / best peer", "matchit / core"];
@@ -85,13 +87,13 @@ fn kinds(options: &Options) {
     let count = options.pick(4096, 100);
     let of_kind = |(name, kind): (&str, Kind)| (name.into(), workload::of_kind(ordinary, kind, count, 2));
     let mut rows: Vec<(String, Requests)> = kinds.map(of_kind).into();
-    rows.extend(hostile::requests(&known, options.pick(16, 2)));
+    rows.extend(hostile::requests(&known, options.pick(64, 2)));
     let names = engines.iter().map(|engine| engine.name());
     let mut table = Table::new(["request"].into_iter().chain(names).chain(["core / best peer"]));
     let mut hits: Option<Vec<f64>> = None;
     for (name, requests) in &rows {
         Oracle::new(&rules).check(&engines, requests);
-        let figures = measure(&engines, requests, options.pick(11, 1));
+        let figures = measure(&engines, requests, options.pick(8, 1), options.pick(11, 1));
         let hits = hits.get_or_insert_with(|| figures.clone());
         let cell = |(figure, hit): (&f64, &f64)| format!("{figure:.0} ({:.2})", figure / hit);
         let cells = figures.iter().zip(&*hits).map(cell);
@@ -104,10 +106,12 @@ fn kinds(options: &Options) {
     ));
 }
 
-/// Nanoseconds a lookup, for each engine.
-fn measure(engines: &[Box<dyn Engine>], requests: &Requests, rounds: usize) -> Vec<f64> {
-    let run =
-        |engine: &dyn Engine| nanoseconds(requests.len(), || engine.pass(std::hint::black_box(requests)));
+/// Nanoseconds a lookup, for each engine. In a round each goes through the requests so many times.
+fn measure(engines: &[Box<dyn Engine>], requests: &Requests, passes: usize, rounds: usize) -> Vec<f64> {
+    let run = |engine: &dyn Engine| {
+        let all = || (0..passes).map(|_| engine.pass(black_box(requests))).sum::<u64>();
+        nanoseconds(passes * requests.len(), all)
+    };
     let mut contestants: Vec<_> =
         engines.iter().map(|engine| Box::new(|| run(&**engine)) as Contestant<'_>).collect();
     medians(rounds, &mut contestants)
@@ -196,7 +200,7 @@ fn contestant<'a, C: Cell + 'a>(
 }
 
 fn read(cell: &impl Cell, count: usize) -> u64 {
-    (0..count).map(|_| cell.read(|table| std::hint::black_box(table).generation())).sum()
+    (0..count).map(|_| cell.read(|table| black_box(table).generation())).sum()
 }
 
 fn look_up(cell: &impl Cell, requests: &Requests, passes: usize) -> u64 {

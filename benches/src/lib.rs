@@ -11,6 +11,7 @@
 pub mod cells;
 pub mod engines;
 pub mod hostile;
+pub mod manifests;
 pub mod measure;
 pub mod oracle;
 mod random;

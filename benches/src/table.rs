@@ -7,8 +7,8 @@ use crate::workload::BenchRule;
 /// Which Service a rule points at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Services {
-    /// A Service of its own, called as the rule's number.
-    OfRule,
+    /// Each Service has so many rules that follow each other.
+    Each(usize),
     /// One of so many.
     Of(usize),
 }
@@ -17,7 +17,7 @@ pub enum Services {
 pub fn rule(number: usize, rule: &BenchRule, services: Services) -> Rule {
     let path = if rule.exact { PathMatch::exact(&rule.path) } else { PathMatch::prefix(&rule.path) };
     let service = match services {
-        Services::OfRule => number,
+        Services::Each(rules) => number / rules,
         Services::Of(count) => number % count,
     };
     Rule::new(host(rule), path.expect("generated paths are valid"), service_ref(service))

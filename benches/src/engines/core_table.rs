@@ -23,7 +23,7 @@ pub(super) struct FromText(pub(super) Rc<CoreTable>);
 impl CoreTable {
     /// The table of these rules.
     pub fn new(rules: &[BenchRule]) -> Self {
-        Self { table: table::builder(table::rules(rules, Services::OfRule)).build().0 }
+        Self { table: table::builder(table::rules(rules, Services::Each(1))).build().0 }
     }
 
     fn find(&self, host: &RequestHost<'_>, path: &RequestPath<'_>) -> Option<u32> {
