@@ -1,7 +1,7 @@
 //! From rules or objects to a table: what does the first one cost, and what the next one after a change?
 //!
-//! `cargo bench -p benches --bench compile`, and for some rows only `-- --only full`, `-- --only changes` or
-//! `-- --only objects`. Allocations are those of the thread that compiles.
+//! `cargo bench -p benches --bench compile`, and for some rows only `-- --only full`, `-- --only changes`,
+//! `-- --only objects` or `-- --only files`. Allocations are those of the thread that compiles.
 
 use std::net::SocketAddr;
 
@@ -15,6 +15,7 @@ use ingress_core::{
     Endpoint, HostMatch, PathMatch, RequestHead, RequestHost, RequestPath, RouteTable, Rule, TableEditor,
     TableReader, TableWriter,
 };
+use ingress_kube::manifests::load_manifests;
 use ingress_kube::{Config, IngressController, Object};
 
 fn main() {
@@ -27,6 +28,9 @@ fn main() {
     }
     if options.wants("objects") {
         objects(&options);
+    }
+    if options.wants("files") {
+        files(&options);
     }
 }
 
@@ -258,6 +262,41 @@ fn objects(options: &Options) {
     });
     printed.row(["one EndpointSlice".into()].into_iter().chain(cells));
     printed.print("Apply a typed object, and publish.");
+}
+
+/// A directory, as the gateway reads it at its start.
+fn files(options: &Options) {
+    let count = options.pick(10_000, 20);
+    let directory = tempfile::tempdir().expect("there is room for files");
+    for number in 0..count {
+        let path = directory.path().join(format!("{number}.yaml"));
+        std::fs::write(path, manifests::file(number)).expect("there is room for files");
+    }
+    let mut printed = Table::new(["", "ms, median", "processor of this thread, ms"]);
+    let mut columns: [Vec<f64>; 4] = Default::default();
+    for _ in 0..options.pick(3, 1) {
+        let (_, writer) = ingress_core::table(RouteTable::default());
+        let mut controller = IngressController::new(Config::default(), writer);
+        let (read, (cpu_read, loaded)) = timed(|| cpu(|| load_manifests([directory.path()])));
+        let mut loaded = loaded.expect("the files can be read");
+        let (published, (cpu_published, report)) = timed(|| cpu(|| loaded.publish(&mut controller)));
+        assert_eq!(report.routes, PATHS * count);
+        let figures =
+            [read.as_secs_f64() * 1e3, cpu_read / 1e3, published.as_secs_f64() * 1e3, cpu_published / 1e3];
+        columns.iter_mut().zip(figures).for_each(|(column, figure)| column.push(figure));
+    }
+    let [read, cpu_read, published, cpu_published] = columns.map(median);
+    let rows = [
+        ("read and parse", read, cpu_read),
+        ("first table", published, cpu_published),
+        ("together", read + published, cpu_read + cpu_published),
+    ];
+    for (name, ms, cpu) in rows {
+        printed.row([name.into(), format!("{ms:.0}"), format!("{cpu:.0}")]);
+    }
+    printed.print(&format!(
+        "A directory of {count} files, each with an Ingress, a Service and an EndpointSlice."
+    ));
 }
 
 fn apply(controller: &mut IngressController, objects: Vec<Object>) {

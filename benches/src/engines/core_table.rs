@@ -34,6 +34,11 @@ impl CoreTable {
         }
     }
 
+    /// The number of the rule that takes a request that is still text.
+    pub fn find_text(&self, host: &str, path: &str) -> Option<u32> {
+        self.find(&RequestHost::parse(host).ok()?, &RequestPath::parse(path).ok()?)
+    }
+
     /// The number of what was found. Like that of the other engines, it comes without a look at the backend itself.
     #[inline]
     pub fn number(&self, host: &RequestHost<'_>, path: &RequestPath<'_>) -> u64 {
@@ -91,7 +96,7 @@ impl Engine for FromText {
 
     fn find(&self, requests: &Requests, number: usize) -> Option<u32> {
         let (host, path) = requests.texts[number];
-        self.0.find(&RequestHost::parse(host).ok()?, &RequestPath::parse(path).ok()?)
+        self.0.find_text(host, path)
     }
 
     fn pass(&self, requests: &Requests) -> u64 {
