@@ -9,7 +9,13 @@
 //!
 //! Each row is a number of lookups in one table; making table and requests is not counted. `instructions.txt` has the
 //! count of each row. More than 5 % above it is a failure. After a change that is meant to cost or to save, the new
-//! counts go there.
+//! counts go there; what the command above prints is made into that file by
+//!
+//! ```sh
+//! awk '/^instructions::/ { split($2, row, ":") } /Instructions:/ { split($2, n, "|"); print row[1], n[1] }'
+//! ```
+//!
+//! A table's hashes are seeded anew by each build, which moves the counts a little.
 
 // Gungraun's macros make public items that have no documentation.
 #![allow(missing_docs, unreachable_pub, reason = "made by macros")]

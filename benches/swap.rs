@@ -71,7 +71,8 @@ fn watch<C: Cell>(options: &Options, readers: usize, rules: &[BenchRule], reques
     let mut editor = table::builder(all.iter().cloned()).into_editor();
     let cell = C::new(editor.build().0);
     let mut changes = Changes::new(editor, table::host(&rules[0]), all[own].to_vec());
-    let histogram = || Histogram::new(3).expect("three digits are few enough");
+    let histogram =
+        || Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("bounds and digits are in range");
     let mut seen = Seen { histograms: [histogram(), histogram()], published: 0, time: Duration::ZERO };
     let slice = options.pick(Duration::from_millis(200), Duration::from_millis(5));
     for round in 0..options.pick(8, 2) {
