@@ -86,11 +86,11 @@ fn publishing(bench: &[BenchRule]) -> Vec<String> {
     let mut editor = table::builder(rules.iter().cloned()).into_editor();
     let (reader, mut writer) = ingress_core::table(editor.build().0);
     let own = workload::hosts(bench)[0].clone();
-    let (host, changed) = (table::host(&bench[0]), rules[own.start + 1..own.end].to_vec());
+    let (host, changed) = (table::host(&bench[0]), &rules[own.start + 1..own.end]);
     // The table before the change is kept by a reader, as it may be for a moment.
     let before = reader.snapshot();
     let change = allocation_counter::measure(|| {
-        editor.set_host(host, changed);
+        editor.set_host(host, changed.to_vec());
         writer.publish(editor.build().0);
     });
     assert_eq!(reader.snapshot().route_count() + 1, before.route_count());
