@@ -127,7 +127,7 @@ pub fn mixed(rules: &[BenchRule], popularity: Popularity, count: usize, seed: u6
         };
         let rule = random.of(&rules[hosts[host].clone()]);
         let miss = random.below(20);
-        let host = if miss == 0 { format!("gone-{number}.example.com") } else { known_host(rule, number) };
+        let host = if miss == 0 { unknown_host(number) } else { known_host(rule, number) };
         let mut path_text = if miss == 1 { format!("/none{}", rule.path) } else { rule.path.clone() };
         if !rule.exact {
             let want = 3 + random.below(4);
@@ -157,7 +157,7 @@ pub fn of_kind(rules: &[BenchRule], kind: Kind, count: usize, seed: u64) -> Requ
             Kind::Hit | Kind::Wildcard => requests.push(&known, &rule.path),
             Kind::Deep => requests.push(&known, &format!("{}{}", rule.path, path(&mut random, 3, 1))),
             Kind::MissPath => requests.push(&known, &format!("/none{}", rule.path)),
-            Kind::MissHost => requests.push(&format!("gone-{number}.example.com"), &rule.path),
+            Kind::MissHost => requests.push(&unknown_host(number), &rule.path),
         }
     }
     requests.finish()
@@ -181,6 +181,11 @@ fn path(random: &mut Random, elements: usize, variety: usize) -> String {
         }
     }
     path
+}
+
+/// Neither it nor its suffix is known, and each number has another suffix: one alone may happen to be hard to find.
+fn unknown_host(number: usize) -> String {
+    format!("gone.shop-{number}.example.net")
 }
 
 fn known_host(rule: &BenchRule, number: usize) -> String {
