@@ -109,7 +109,6 @@ fn from_text(case: Case) -> (Case, u64) {
 #[bench::hostile_ten_apart(args = (3), config = limit("hostile_ten_apart"))]
 #[bench::hostile_many(args = (4), config = limit("hostile_many"))]
 #[bench::hostile_many_apart(args = (6), config = limit("hostile_many_apart"))]
-#[bench::hostile_host(args = (7), config = limit("hostile_host"))]
 fn hostile_prepared(case: Case) -> (Case, u64) {
     let sum = case.tables.iter().map(|table| table.pass(black_box(&case.requests))).sum();
     (case, sum)
