@@ -1,0 +1,119 @@
+//! How many instructions does a lookup take? A gate that no busy machine moves.
+//!
+//! Needs valgrind and the runner of the very version of gungraun in `Cargo.lock`
+//! (`cargo install --locked gungraun-runner --version =X`):
+//!
+//! ```sh
+//! cargo bench -p benches --features instructions --bench instructions
+//! ```
+//!
+//! Each row is a number of lookups in one table; making table and requests is not counted. `instructions.txt` has the
+//! count of each row. More than 5 % above it is a failure. After a change that is meant to cost or to save, the new
+//! counts go there; what the command above prints is made into that file by
+//!
+//! ```sh
+//! awk '/^instructions::/ { split($2, row, ":") } /Instructions:/ { split($2, n, "|"); print row[1], n[1] }'
+//! ```
+//!
+//! A table's hashes are seeded anew by each build. Where a row has few different hosts or paths it has many tables
+//! instead, so that the counts of two runs are still within 2 %.
+
+// Gungraun's macros make public items that have no documentation.
+#![allow(missing_docs, unreachable_pub, reason = "made by macros")]
+
+use std::hint::black_box;
+
+use benches::engines::CoreTable;
+use benches::workload::{self, BenchRule, Kind, Requests};
+use benches::{hostile, oracle::Oracle};
+use gungraun::{
+    Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
+};
+
+/// The row's name and its count of instructions.
+const EXPECTED: &str = include_str!("instructions.txt");
+
+/// Tables of the same rules, which differ in the seeds of their hashes, and what is looked up in each.
+struct Case {
+    tables: Vec<CoreTable>,
+    requests: Requests,
+}
+
+/// The limit of a row.
+fn limit(row: &str) -> LibraryBenchmarkConfig {
+    let own = EXPECTED.lines().find_map(|line| line.strip_prefix(row)?.strip_prefix(' '));
+    let expected: u64 = own.and_then(|count| count.trim().parse().ok()).unwrap_or(0);
+    let mut config = LibraryBenchmarkConfig::default();
+    config.tool(Callgrind::default().hard_limits([(EventKind::Ir, expected + expected / 20)]));
+    config
+}
+
+/// Lookups of one kind, spread over a table.
+fn case((routes, per_host, kind): (usize, usize, Kind)) -> Case {
+    let rules = workload::rules(routes, per_host, 1);
+    let tables = (10_000 / routes).clamp(1, 32);
+    let requests = workload::of_kind(&rules, kind, 4096 / tables, 2);
+    checked(&rules, tables, requests)
+}
+
+/// The same hostile request over and over, by its number, and the rules that it is for.
+fn hostile_case(number: usize) -> Case {
+    let mut rules = workload::rules(100, 10, 1);
+    let known = rules.iter().find(|rule| !rule.host.starts_with('*')).expect("most are names").host.clone();
+    let (_, requests) = hostile::requests(&known, 2).swap_remove(number);
+    let host = requests.texts[0].0;
+    rules.extend(hostile::rules().into_iter().filter(|rule| rule.host == host || rule.host.starts_with('*')));
+    checked(&rules, 64, requests)
+}
+
+fn checked(rules: &[BenchRule], tables: usize, requests: Requests) -> Case {
+    let tables: Vec<_> = (0..tables).map(|_| CoreTable::new(rules)).collect();
+    let oracle = Oracle::new(rules);
+    let wrong = (0..requests.len()).step_by(64).find(|&number| {
+        let (host, path) = requests.texts[number];
+        tables[0].find_text(host, path) != oracle.find(host, path)
+    });
+    assert_eq!(wrong, None);
+    Case { tables, requests }
+}
+
+#[library_benchmark(setup = case)]
+#[bench::hit_100(args = ((100, 10, Kind::Hit)), config = limit("hit_100"))]
+#[bench::deep_100(args = ((100, 10, Kind::Deep)), config = limit("deep_100"))]
+#[bench::wildcard_100(args = ((100, 10, Kind::Wildcard)), config = limit("wildcard_100"))]
+#[bench::miss_path_100(args = ((100, 10, Kind::MissPath)), config = limit("miss_path_100"))]
+#[bench::miss_host_100(args = ((100, 10, Kind::MissHost)), config = limit("miss_host_100"))]
+#[bench::hit_10k(args = ((10_000, 10, Kind::Hit)), config = limit("hit_10k"))]
+#[bench::deep_10k(args = ((10_000, 10, Kind::Deep)), config = limit("deep_10k"))]
+#[bench::wildcard_10k(args = ((10_000, 10, Kind::Wildcard)), config = limit("wildcard_10k"))]
+#[bench::miss_path_10k(args = ((10_000, 10, Kind::MissPath)), config = limit("miss_path_10k"))]
+#[bench::miss_host_10k(args = ((10_000, 10, Kind::MissHost)), config = limit("miss_host_10k"))]
+#[bench::hit_500_a_host(args = ((10_000, 500, Kind::Hit)), config = limit("hit_500_a_host"))]
+#[bench::deep_500_a_host(args = ((10_000, 500, Kind::Deep)), config = limit("deep_500_a_host"))]
+#[bench::miss_path_500_a_host(args = ((10_000, 500, Kind::MissPath)), config = limit("miss_path_500_a_host"))]
+fn prepared(case: Case) -> (Case, u64) {
+    let sum = case.tables.iter().map(|table| table.pass(black_box(&case.requests))).sum();
+    (case, sum)
+}
+
+#[library_benchmark(setup = case)]
+#[bench::text_hit_10k(args = ((10_000, 10, Kind::Hit)), config = limit("text_hit_10k"))]
+#[bench::text_deep_10k(args = ((10_000, 10, Kind::Deep)), config = limit("text_deep_10k"))]
+fn from_text(case: Case) -> (Case, u64) {
+    let sum = case.tables.iter().map(|table| table.pass_of_texts(black_box(&case.requests))).sum();
+    (case, sum)
+}
+
+#[library_benchmark(setup = hostile_case)]
+#[bench::hostile_ordinary_rules(args = (0), config = limit("hostile_ordinary_rules"))]
+#[bench::hostile_ten_apart(args = (3), config = limit("hostile_ten_apart"))]
+#[bench::hostile_many(args = (4), config = limit("hostile_many"))]
+#[bench::hostile_many_apart(args = (6), config = limit("hostile_many_apart"))]
+fn hostile_prepared(case: Case) -> (Case, u64) {
+    let sum = case.tables.iter().map(|table| table.pass(black_box(&case.requests))).sum();
+    (case, sum)
+}
+
+library_benchmark_group!(name = lookups, benchmarks = [prepared, from_text, hostile_prepared]);
+
+main!(library_benchmark_groups = lookups);
