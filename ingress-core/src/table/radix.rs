@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 /// A tree of fixed height over places counted from 0. Cloning it copies one pointer; setting a place copies the nodes
-/// above it that a clone shares, which is one for each factor of 64 in size.
+/// above it that a clone shares, which is one for each factor of 16 in size.
 #[derive(Clone, Debug)]
 pub(super) struct Radix<T> {
     root: Node<T>,
@@ -17,7 +17,7 @@ enum Node<T> {
     Inner(Arc<[Node<T>]>),
 }
 
-const BITS: u32 = 6;
+const BITS: u32 = 4;
 const WIDTH: usize = 1 << BITS;
 
 impl<T: Clone + Default> Default for Radix<T> {
