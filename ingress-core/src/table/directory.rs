@@ -41,7 +41,7 @@ impl Directory {
         directory
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn get(&self, level: Level, name: &[u8]) -> Option<Host<'_>> {
         let (shard, tag) = self.place(level, name);
         let (row, column) = self.row(shard);
@@ -77,7 +77,7 @@ impl Directory {
     }
 
     /// The shard, and the tag inside it.
-    #[inline]
+    #[inline(always)]
     fn place(&self, level: Level, name: &[u8]) -> (usize, u32) {
         let mut hasher = self.hasher.build_hasher();
         hasher.write(name);

@@ -88,7 +88,7 @@ impl HostIndex {
 
     /// A host that matches owns the request: where no path of it fits, its own default backend serves and
     /// then the one of the host-less rules, but other hosts' paths only with `fallthrough`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn visit<'t, V: Visitor<'t>>(
         &'t self,
         host: &RequestHost<'_>,

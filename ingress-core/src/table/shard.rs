@@ -91,7 +91,7 @@ impl Shard {
         Self { bytes: bytes.into(), mask: count as u32 - 1, rest }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn get(&self, tag: u32, level: Level, name: &[u8]) -> Option<Host<'_>> {
         let mut at = (tag & self.mask) as usize;
         loop {

@@ -1,17 +1,16 @@
 //! A host with many paths: a hash table of their texts.
 //!
-//! A path is hashed once, border by border, and what the hash is at a border stands for the prefix that ends there;
-//! only borders that some entry has are looked up. The tags of all slots lie close together, so that what is not
-//! there is found out in one or two lines of memory.
+//! Only the prefixes that end at a border of the path and are as long as some entry are looked up. Each is hashed anew,
+//! which costs less than to go on from one border to the next, as entries have up to `Borders::MAX` bytes. The tags of
+//! all slots lie close together, so that what is not there is found out in one or two lines of memory.
 
 use std::hash::{BuildHasher, Hasher};
 use std::ops::ControlFlow;
 
-use arrayvec::ArrayVec;
 use foldhash::fast::RandomState;
 
 use super::block::{Block, Entries, Entry};
-use crate::path::{Borders, MarkedPath};
+use crate::path::MarkedPath;
 use crate::table::same::same;
 
 /// Stands for no entry.
@@ -32,17 +31,6 @@ pub(super) struct Large<'b> {
     /// Places of records count from here.
     records_at: usize,
     mask: usize,
-}
-
-/// The hashes of a path.
-#[derive(Debug, Default)]
-pub(super) struct Hashes {
-    /// At each border that counts.
-    at: ArrayVec<u64, { Borders::MAX + 1 }>,
-    /// Which borders these are.
-    borders: Borders,
-    /// Of the whole path, where an Exact entry is so long.
-    whole: u64,
 }
 
 impl<'b> Large<'b> {
@@ -66,14 +54,11 @@ impl<'b> Large<'b> {
         let [slots_log2, _] = Self::shape(entries);
         let slots = 1 << slots_log2;
         let (mut places, mut tags, mut slot_places) = (Vec::new(), vec![0u16; slots], vec![NONE; slots]);
-        let (mut records, mut hashes) = (Vec::new(), Hashes::default());
+        let mut records: Vec<u8> = Vec::new();
         for (number, entry) in entries.iter().enumerate() {
             let is_exact = number < entries.exact.len();
             let text = entry.text.as_bytes();
-            let borders = Borders::of(entry.text).and(entries.prefix_lengths());
-            hashes.at.clear();
-            hashes.fill(hasher, text, borders, true);
-            let hash = hashes.whole;
+            let hash = hash(text, hasher);
             let mut at = hash as usize & (slots - 1);
             let place = loop {
                 let place = slot_places[at] as usize;
@@ -105,20 +90,11 @@ impl<'b> Large<'b> {
     }
 
     #[inline]
-    pub(super) fn hash(self, hasher: &RandomState, path: MarkedPath<'_>, hashes: &mut Hashes) {
-        let borders = path.borders.and(self.block.prefix_lengths());
-        // The rest of a long path is no entry.
-        let text = path.text.as_bytes();
-        let whole = self.block.exact_lengths().has(text.len());
-        hashes.fill(hasher, &text[..text.len().min(Borders::MAX)], borders, whole);
-    }
-
-    #[inline]
-    pub(super) fn exact(self, path: MarkedPath<'_>, hashes: &Hashes) -> Option<u32> {
+    pub(super) fn exact(self, path: MarkedPath<'_>, hasher: &RandomState) -> Option<u32> {
         if !self.block.exact_lengths().has(path.text.len()) {
             return None;
         }
-        let record = self.record(hashes.whole, path.text.as_bytes())?;
+        let record = self.record(path.text.as_bytes(), hasher)?;
         Some(self.block.u32(record + 1)).filter(|&entry| entry != NONE)
     }
 
@@ -127,14 +103,12 @@ impl<'b> Large<'b> {
     pub(super) fn prefixes<R>(
         self,
         path: MarkedPath<'_>,
-        hashes: &Hashes,
+        hasher: &RandomState,
         mut visit: impl FnMut(u32) -> ControlFlow<R>,
     ) -> ControlFlow<R> {
-        let mut borders = hashes.borders.0;
-        for &hash in hashes.at.iter().rev() {
-            let len = 63 - borders.leading_zeros() as usize;
-            borders ^= 1 << len;
-            let Some(record) = self.record(hash, &path.text.as_bytes()[..len]) else { continue };
+        let mut common = path.borders.and(self.block.prefix_lengths());
+        while let Some(len) = common.take_longest() {
+            let Some(record) = self.record(&path.text.as_bytes()[..len], hasher) else { continue };
             let entry = self.block.u32(record + 5);
             if entry != NONE {
                 visit(entry)?;
@@ -149,7 +123,8 @@ impl<'b> Large<'b> {
 
     /// The place of the record with this text.
     #[inline]
-    fn record(self, hash: u64, text: &[u8]) -> Option<usize> {
+    fn record(self, text: &[u8], hasher: &RandomState) -> Option<usize> {
+        let hash = hash(text, hasher);
         let mut at = hash as usize & self.mask;
         loop {
             match self.block.u16(self.tags_at + 2 * at) {
@@ -182,28 +157,11 @@ impl<'b> Large<'b> {
     }
 }
 
-impl Hashes {
-    /// `borders` are those of the path at which some entry ends. They are filled in place, being too large to
-    /// be moved.
-    #[inline]
-    fn fill(&mut self, hasher: &RandomState, text: &[u8], borders: Borders, whole: bool) {
-        let mut hasher = hasher.build_hasher();
-        let (mut rest, mut start) = (borders.0, 0);
-        self.borders = borders;
-        while rest != 0 {
-            let end = rest.trailing_zeros() as usize;
-            rest &= rest - 1;
-            hasher.write(&text[start..end]);
-            self.at.push(hasher.finish());
-            start = end;
-        }
-        if whole {
-            if start < text.len() {
-                hasher.write(&text[start..]);
-            }
-            self.whole = hasher.finish();
-        }
-    }
+#[inline]
+fn hash(text: &[u8], hasher: &RandomState) -> u64 {
+    let mut hasher = hasher.build_hasher();
+    hasher.write(text);
+    hasher.finish()
 }
 
 /// Of the bits that do not choose the slot; never 0.

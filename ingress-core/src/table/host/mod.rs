@@ -25,7 +25,7 @@ use crate::{Conditions, HostMatch, PathMatch, Rule, Source};
 pub(super) use block::Block;
 use block::{CONDITIONAL, DEFAULT, Entries, Entry, LARGE, SPECIAL};
 pub(super) use extra::Extra;
-use large::{Hashes, Large};
+use large::Large;
 use small::Small;
 
 /// Up to this many plain paths a host has the small shape. `cargo bench -p benches --bench lookup` has both.
@@ -144,7 +144,7 @@ impl<'t> Host<'t> {
     }
 
     /// Exact paths, then templates and expressions, then prefixes, then the default backend.
-    #[inline]
+    #[inline(always)]
     pub(super) fn visit<V: Visitor<'t>>(
         self,
         path: MarkedPath<'_>,
@@ -180,7 +180,7 @@ impl<'t> Host<'t> {
     }
 
     /// `number` is the first route of an entry; `between` comes after the Exact entry and before the prefixes.
-    #[inline]
+    #[inline(always)]
     fn visit_entries<R, F: FnMut(u32) -> ControlFlow<R>>(
         self,
         path: MarkedPath<'_>,
@@ -199,13 +199,11 @@ impl<'t> Host<'t> {
             small.prefixes(path, |entry| visit(number(entry)))
         } else {
             let large = Large::new(block);
-            let mut hashes = Hashes::default();
-            large.hash(hasher, path, &mut hashes);
-            if let Some(exact) = large.exact(path, &hashes) {
+            if let Some(exact) = large.exact(path, hasher) {
                 visit(number(exact))?;
             }
             between(visit)?;
-            large.prefixes(path, &hashes, |entry| visit(number(entry)))
+            large.prefixes(path, hasher, |entry| visit(number(entry)))
         }
     }
 

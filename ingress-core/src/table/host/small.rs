@@ -62,7 +62,7 @@ impl<'b> Small<'b> {
         entries.iter().for_each(|entry| bytes.extend(entry.text.as_bytes()));
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn exact(self, path: MarkedPath<'_>) -> Option<u32> {
         let (lengths, len) = (self.block.exact_lengths(), path.text.len());
         if !lengths.has(len) {
@@ -77,7 +77,7 @@ impl<'b> Small<'b> {
     }
 
     /// The prefixes that take the path, the longest first.
-    #[inline]
+    #[inline(always)]
     pub(super) fn prefixes<R>(
         self,
         path: MarkedPath<'_>,

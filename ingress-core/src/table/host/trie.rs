@@ -15,6 +15,8 @@ use crate::PathMatch;
 #[derive(Debug)]
 pub(super) struct Trie {
     exact: HashMap<Box<str>, u32, RandomState>,
+    /// The length of the longest exact path: what is longer is not hashed.
+    longest_exact: usize,
     hasher: RandomState,
     edges: HashTable<Edge>,
     /// The route of Prefix `/`.
@@ -60,6 +62,7 @@ impl Trie {
         for &(path, route) in rules {
             match path {
                 PathMatch::Exact(text) => {
+                    growth.trie.longest_exact = growth.trie.longest_exact.max(text.as_str().len());
                     growth.trie.exact.entry(text.as_str().into()).or_insert(route);
                 }
                 PathMatch::Prefix(text) => growth.prefix(text.without_slash(), route),
@@ -73,7 +76,8 @@ impl Trie {
 
     #[inline]
     pub(super) fn exact(&self, path: &str) -> Option<u32> {
-        self.exact.get(path).copied()
+        let known = (path.len() <= self.longest_exact).then(|| self.exact.get(path));
+        known.flatten().copied()
     }
 
     #[inline]
@@ -128,7 +132,7 @@ impl Default for Growth<'_> {
     fn default() -> Self {
         let (exact, hasher, edges) = (HashMap::default(), RandomState::default(), HashTable::new());
         let (weaker, texts) = Default::default();
-        let trie = Trie { exact, hasher, edges, root: None, weaker, texts };
+        let trie = Trie { exact, longest_exact: 0, hasher, edges, root: None, weaker, texts };
         Self { trie, texts: Vec::new(), known: std::collections::HashMap::new(), nodes: 1 }
     }
 }
