@@ -15,7 +15,7 @@
 //! awk '/^instructions::/ { split($2, row, ":") } /Instructions:/ { split($2, n, "|"); print row[1], n[1] }'
 //! ```
 //!
-//! A table's hashes are seeded anew by each build. Where a row has few different hosts or paths it has many tables
+//! The hashes of each table that is built from nothing have seeds of their own. Where a row has few different hosts or paths it has many tables
 //! instead, so that the counts of two runs are still within 2 %.
 
 // Gungraun's macros make public items that have no documentation.
@@ -62,7 +62,7 @@ fn hostile_case(number: usize) -> Case {
     let known = rules.iter().find(|rule| !rule.host.starts_with('*')).expect("most are names").host.clone();
     let (_, requests) = hostile::requests(&known, 2).swap_remove(number);
     let host = requests.texts[0].0;
-    rules.extend(hostile::rules().into_iter().filter(|rule| rule.host == host || rule.host.starts_with('*')));
+    rules.extend(hostile::rules().into_iter().filter(|rule| rule.host == host));
     checked(&rules, 64, requests)
 }
 

@@ -48,7 +48,8 @@ impl TableReader {
     /// is copied out, such as the shared [`Backend`](crate::Backend).
     ///
     /// A thread keeps the table that it read last until it reads the next one. Tables share what did not change
-    /// between them, so that an idle thread keeps no more than the differences.
+    /// between them, so that an idle thread mostly keeps the differences only; once all hosts were laid out anew, as when
+    /// they have doubled, it keeps all of the old ones.
     #[inline]
     pub fn with<R>(&self, read: impl FnOnce(&RouteTable) -> R) -> R {
         let mut read = Some(read);

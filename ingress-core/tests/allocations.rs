@@ -16,12 +16,12 @@ fn reader() -> TableReader {
         builder.rule(Rule::new(host.parse().unwrap(), path, backend));
     };
     for i in 0..4 {
-        add("list.example", PathMatch::prefix(&format!("/service-{i}")).unwrap());
+        add("small.example", PathMatch::prefix(&format!("/service-{i}")).unwrap());
         add("*.wild.example", PathMatch::exact(&format!("/service-{i}")).unwrap());
     }
     for i in 0..100 {
-        add("trie.example", PathMatch::prefix(&format!("/service-{i}/api")).unwrap());
-        add("trie.example", PathMatch::exact(&format!("/service-{i}/api/exact")).unwrap());
+        add("large.example", PathMatch::prefix(&format!("/service-{i}/api")).unwrap());
+        add("large.example", PathMatch::exact(&format!("/service-{i}/api/exact")).unwrap());
     }
     let endpoint = |i: u8| Endpoint::new(SocketAddr::from(([10, 0, 0, i], 80))).with_weight(u32::from(i));
     builder.endpoints("default/web:80".parse().unwrap(), (1..6).map(endpoint));
@@ -48,12 +48,12 @@ fn lookup_and_choice_allocate_nothing() {
     // A thread's first load registers it with the cell.
     reader.with(|table| assert_eq!(table.host_count(), 3));
     let table = [
-        ("list.example", "/service-2/a/b/c", true),
-        ("list.example", "/other", false),
-        ("list.example:8080", "/service-1", true),
-        ("trie.example", "/service-50/api/exact", true),
-        ("trie.example", "/service-50/api/a/b/c/d/e/f/g", true),
-        ("trie.example", "/service-50/other", false),
+        ("small.example", "/service-2/a/b/c", true),
+        ("small.example", "/other", false),
+        ("small.example:8080", "/service-1", true),
+        ("large.example", "/service-50/api/exact", true),
+        ("large.example", "/service-50/api/a/b/c/d/e/f/g", true),
+        ("large.example", "/service-50/other", false),
         ("a.wild.example", "/service-3", true),
         ("a.wild.example", "/service-3/x", false),
         ("unknown.example", "/", false),

@@ -17,8 +17,8 @@ use crate::{Algorithm, BackendRef, Diagnostic, Endpoint, HostMatch, PathMatch, R
 
 /// Makes one table after another, each from the one before it and what changed.
 ///
-/// What did not change is shared by all of them: a change to one host costs time and memory in proportion to the
-/// rules of that host, and other endpoints of a backend cost nothing of any route, however large the table is. The
+/// What did not change is shared by all of them: a change to one host costs time and memory for the rules of that
+/// host and of a few dozen neighbours, which are copied with it, and other endpoints of a backend cost nothing of any route, however large the table is. The
 /// tables do not depend on the order or history of the changes. [`RouteTableBuilder`](crate::RouteTableBuilder) is for
 /// a table that is made once.
 ///

@@ -21,7 +21,7 @@ pub(super) struct HostIndex {
     named: Directory,
     any: Option<Shard>,
     reserved: Arc<Reserved>,
-    /// For the paths of all hosts.
+    /// For the paths of all hosts, of this table and of those that are made from it.
     path_hasher: RandomState,
 }
 

@@ -142,7 +142,7 @@ impl<'t> RouteMatch<'t> {
         one.into_iter().chain(shares)
     }
 
-    /// A number for what serves the route, equal for routes of one table that the same backends serve. It comes
+    /// A number for what serves the route, equal for routes of one table with equal [`Backends`](crate::Backends). It comes
     /// without a look at the backends.
     #[inline]
     pub fn backend_number(&self) -> u32 {

@@ -1,4 +1,6 @@
-//! Keeps what the objects amount to up to date: one event costs what the object and its hosts cost.
+//! Keeps what the objects amount to up to date: objects and hosts that an event does not concern are left alone.
+//!
+//! The other Ingresses with rules for a host of a changed one are read again, once for each such host.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use super::view::{Translated, View};
 use super::{Output, default_backend, ownership};
 use crate::{Config, Kind, ObjectKey, Store};
 
-/// How many Ingresses are held in memory between their translation and the table.
+/// How many changed Ingresses are held in memory between their translation and the table.
 const AT_ONCE: usize = 8192;
 
 /// What is remembered of the objects. The objects themselves are in the [`Store`], and rules in the table: those of a
