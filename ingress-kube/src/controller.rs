@@ -130,8 +130,8 @@ impl IngressController {
     }
 
     /// Makes a table from the present objects and publishes it. It cannot fail: what cannot be served is
-    /// among the findings. Objects that changed since the last time are translated, and Ingresses that share a
-    /// host with one of them, once for each shared host; IngressClasses and their parameters concern all Ingresses.
+    /// among the findings. Objects that changed since the last time are translated, and the Ingresses that share a
+    /// host with one of them, once; IngressClasses and their parameters concern all Ingresses.
     /// When a finding changes, all findings are put into order again.
     pub fn publish(&mut self) -> Report {
         self.publish_built(TableEditor::build)

@@ -87,10 +87,15 @@ impl Backends {
         let any = Arc::new(first(&Key::default()));
         let mut concerned = BTreeSet::new();
         for keys in toggled.chunk_by(|a, b| a.namespace == b.namespace) {
-            let listed = keys.len() > FEW || keys.iter().any(|key| is_listed(key, store));
-            let near = |name: &str| keys.iter().any(|key| hints::is_near(name, &key.name));
             let missing = self.missing_in(&keys[0].namespace);
-            concerned.extend(missing.filter(|service| listed || near(&service.name)).cloned());
+            match HelpFromNames::of(keys, store) {
+                HelpFromNames::None => {}
+                HelpFromNames::Near => {
+                    let near = |name: &str| keys.iter().any(|key| hints::is_near(name, &key.name));
+                    concerned.extend(missing.filter(|service| near(&service.name)).cloned());
+                }
+                HelpFromNames::All => concerned.extend(missing.cloned()),
+            }
         }
         for key in toggled {
             let of_name = self.missing_names.range((key.name.clone(), any.clone())..);
@@ -165,10 +170,32 @@ impl Backends {
     }
 }
 
-/// Whether a list of the first names in the Service's namespace has, or had, its name.
-fn is_listed(key: &Key, store: &Store) -> bool {
-    let names = store.services.of_namespace(&key.namespace).map(|stored| &stored.name);
-    names.take_while(|name| **name < key.name).take(hints::SEEN).count() < hints::SEEN
+/// Which missing Services of a namespace have help that depends on the names of these Services, which came or went.
+enum HelpFromNames {
+    None,
+    /// Those whose names are near to one of them.
+    Near,
+    All,
+}
+
+impl HelpFromNames {
+    /// All Services are of one namespace.
+    fn of(toggled: &[Key], store: &Store) -> Self {
+        let present = |key: &&Key| store.services.get(&key.namespace, &key.name).is_some();
+        let came = toggled.iter().filter(present).count();
+        let went = toggled.len() - came;
+        let services = store.services.of_namespace(&toggled[0].namespace);
+        let now = services.take(hints::COMPARED + toggled.len() + 1).count();
+        let before = now + went - came;
+        let (fewest, most) = (before.min(now), before.max(now));
+        if fewest > hints::COMPARED {
+            Self::None
+        } else if fewest <= hints::LISTED || most > hints::COMPARED || toggled.len() > FEW {
+            Self::All
+        } else {
+            Self::Near
+        }
+    }
 }
 
 /// What sorts before every port of the Service.

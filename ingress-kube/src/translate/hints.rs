@@ -5,9 +5,9 @@ use std::fmt::Display;
 use ingress_core::{HostError, HostMatch, PathError};
 
 /// How many names a message lists.
-const LISTED: usize = 5;
-/// How many names decide about such a list.
-pub(super) const SEEN: usize = LISTED + 1;
+pub(super) const LISTED: usize = 5;
+/// Among more names than these, no similar one is looked for.
+pub(super) const COMPARED: usize = 256;
 
 /// What to write instead of a host.
 pub(super) fn host(text: &str, error: HostError) -> String {
@@ -74,7 +74,7 @@ pub(super) fn looks_like_pattern(path: &str) -> bool {
 
 /// The first few names as a list, or nothing when there are none.
 pub(crate) fn list(names: impl Iterator<Item = impl Display>) -> Option<String> {
-    let names: Vec<_> = names.take(SEEN).map(|name| name.to_string()).collect();
+    let names: Vec<_> = names.take(LISTED + 1).map(|name| name.to_string()).collect();
     match names.len() {
         0 => None,
         count if count > LISTED => Some(format!("{} and others", names[..LISTED].join(", "))),
@@ -82,10 +82,15 @@ pub(crate) fn list(names: impl Iterator<Item = impl Display>) -> Option<String> 
     }
 }
 
-/// The name nearest to one that does not exist, if it is near enough to be what was meant.
+/// The name nearest to one that does not exist, if it is near enough to be what was meant, and the names are not too
+/// many to tell.
 pub(crate) fn similar<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let names: Vec<_> = names.take(COMPARED + 1).collect();
+    if names.len() > COMPARED {
+        return None;
+    }
     let limit = name.len() / 3;
-    let near = names.filter_map(|candidate| {
+    let near = names.into_iter().filter_map(|candidate| {
         let distance = distance(name, candidate, limit)?;
         (distance <= limit).then_some((distance, candidate))
     });

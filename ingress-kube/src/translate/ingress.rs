@@ -1,5 +1,6 @@
 //! One Ingress to its rules.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ingress_core::{BackendRef, Code, Conditions, Diagnostic, HostMatch, ObjectRef, PathMatch, Rule, Source};
@@ -29,23 +30,25 @@ struct Subject<'s, 'a> {
     stored: &'a Stored<Ingress>,
     config: &'a Config,
     settings: &'s Settings<'a>,
-    /// The one host whose rules are wanted, if they are not all wanted.
-    only: Option<&'s HostMatch>,
+    /// The hosts whose rules are wanted, in order, if they are not all wanted.
+    only: Option<&'s [Arc<HostMatch>]>,
     /// What requests must meet, or why nobody knows. The default backend has no conditions: it serves what the
     /// rules leave.
     conditions: Result<Conditions, &'s Diagnostic>,
 }
 
-/// Adds the rules and findings of one Ingress. Where `only` names a host, the rules of other hosts may be left
-/// out, and findings are incomplete.
+/// Adds the rules and findings of one Ingress. Where `only` names hosts, in order, there are no rules for others, and
+/// findings are incomplete.
 pub(super) fn translate<'a>(
     stored: &'a Stored<Ingress>,
     settings: &Settings<'a>,
     config: &'a Config,
-    only: Option<&HostMatch>,
+    only: Option<&[Arc<HostMatch>]>,
     out: &mut Output,
 ) {
-    report_ignored(stored, out);
+    if only.is_none() {
+        report_ignored(stored, out);
+    }
     let empty = IngressSpec::default();
     let spec = stored.object.spec.as_ref().unwrap_or(&empty);
     let rules = spec.rules.as_deref().unwrap_or_default();
@@ -62,7 +65,9 @@ pub(super) fn translate<'a>(
     }
     // `spec` may be the local empty one only when there is nothing to translate.
     let Some(spec) = &stored.object.spec else { return };
-    report_without_effect(&stored.source, &stored.object, spec, settings, out);
+    if only.is_none() {
+        report_without_effect(&stored.source, &stored.object, spec, settings, out);
+    }
     let subject = Subject { stored, config, settings, only, conditions: settings.conditions() };
     let mut hosts = Vec::new();
     for (index, rule) in spec.rules.iter().flatten().enumerate() {
@@ -129,7 +134,7 @@ fn translate_rule(
             return None;
         }
     };
-    if subject.only.is_some_and(|only| *only != host) {
+    if subject.only.is_some_and(|only| only.binary_search_by(|wanted| (**wanted).cmp(&host)).is_err()) {
         return None;
     }
     let paths = rule.http.as_ref().map(|http| http.paths.as_slice()).unwrap_or_default();
@@ -211,9 +216,11 @@ fn report_without_effect(
         ignored("path-syntax", why, "write pathType: ImplementationSpecific where it is to be read this way");
     }
     let Some(Ok(splits)) = &settings.split else { return };
-    let backends = || paths().filter_map(|path| Some(&*path.backend.service.as_ref()?.name));
-    for service in splits.services().filter(|service| backends().all(|backend| backend != *service)) {
+    let backends: BTreeSet<_> =
+        paths().filter_map(|path| Some(&*path.backend.service.as_ref()?.name)).collect();
+    for service in splits.services().filter(|service| !backends.contains(service)) {
         let message = format!("no path of a rule has the backend {service:?}, so it is not split");
+        let backends = || backends.iter().copied();
         let help = match (hints::similar(service, backends()), hints::list(backends())) {
             (Some(similar), _) => format!("write {similar}"),
             (None, Some(list)) => format!("the backends are {list}"),

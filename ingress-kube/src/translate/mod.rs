@@ -29,6 +29,7 @@ mod api;
 mod backend;
 mod backends;
 mod by_owner;
+mod claims;
 mod class;
 mod default_backend;
 mod defaults;

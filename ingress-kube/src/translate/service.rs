@@ -116,10 +116,11 @@ impl<'a> Lookup<'a> {
                 Some(other) => format!(
                     "a Service of that name is in namespace {other}, but a backend is in the Ingress's own namespace"
                 ),
-                None => match hints::list(names()) {
-                    Some(list) => format!("add the Service; namespace {namespace} has {list}"),
-                    None => format!("add the Service; namespace {namespace} has none"),
-                },
+                None if names().nth(hints::LISTED).is_some() => "add the Service".into(),
+                None => {
+                    let list = hints::list(names()).unwrap_or_else(|| "none".into());
+                    format!("add the Service; namespace {namespace} has {list}")
+                }
             },
         };
         Problem::new(Code::MissingService, ".name", message, help)

@@ -1,6 +1,7 @@
 //! Keeps what the objects amount to up to date: objects and hosts that an event does not concern are left alone.
 //!
-//! The other Ingresses with rules for a host of a changed one are read again, once for each such host.
+//! The other Ingresses with rules for a host that changed are read again, each once, and make the rules of such hosts
+//! only. So a change costs what the Ingresses hold that share a host with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use ingress_core::{BackendRef, Diagnostic, Endpoint, HostMatch, Rule, ServiceRef
 use super::backend::Use;
 use super::backends::Backends;
 use super::by_owner::ByOwner;
+use super::claims::Claims;
 use super::class::{self, Classes, Owner};
 use super::defaults::{Defaults, Rank};
 use super::key::Key;
@@ -31,8 +33,7 @@ pub(crate) struct Translator {
     default_class: Option<Arc<str>>,
     parameters: Parameters,
     memos: BTreeMap<Key, Memo>,
-    /// Which Ingresses have rules for which hosts.
-    claims: BTreeSet<(Arc<HostMatch>, Key)>,
+    claims: Claims,
     backends: Backends,
     slices: Slices,
     names: Names,
@@ -121,6 +122,7 @@ impl Translator {
             self.read_classes(store, config);
         }
         let mut concerned = self.update_backends(store, config, &dirty);
+        let all = dirty.all;
         let keys = sorted_keys(store, dirty);
         keys.iter().for_each(|key| _ = concerned.remove(key));
 
@@ -131,8 +133,10 @@ impl Translator {
             }
         }
         let concerned: Vec<_> = concerned.into_iter().collect();
-        for (key, now) in concerned.iter().zip(self.view(store, config).translate_all(&concerned)) {
-            self.report(store, key, now.map(|(_, out)| out).unwrap_or_default());
+        for keys in concerned.chunks(AT_ONCE) {
+            for (key, now) in keys.iter().zip(self.view(store, config).translate_all(keys)) {
+                self.report(store, key, now.map(|(_, out)| out).unwrap_or_default());
+            }
         }
         let reserve = self.update_global(store, config) || first;
         self.backends.sweep();
@@ -140,8 +144,14 @@ impl Translator {
             self.findings.set(About::Defaults, self.defaults.findings());
             hosts.entry(HostMatch::Any.into()).or_default();
         }
+        if !all {
+            self.add_others(store, config, &mut hosts, &keys);
+        }
+        if let Some(rules) = hosts.get_mut(&HostMatch::Any) {
+            rules.extend(self.defaults.rules());
+        }
         Delta {
-            hosts: hosts.into_iter().map(|host| self.gather(store, config, host, &keys)).collect(),
+            hosts: hosts.into_iter().collect(),
             endpoints: self.backends.take_endpoints(),
             reserved: reserve.then(|| {
                 (
@@ -263,7 +273,7 @@ impl Translator {
             self.backends.remove_user(service, key);
         }
         for host in memo.hosts {
-            self.claims.remove(&(host.clone(), key.clone()));
+            self.claims.remove(&host, key);
             hosts.entry(host).or_default();
         }
         if let Some(rank) = memo.default {
@@ -283,7 +293,7 @@ impl Translator {
             while let Some(rule) = rules.next_if(|rule| rule.host == *host) {
                 all.push(rule);
             }
-            self.claims.insert((host.clone(), key.clone()));
+            self.claims.insert(host.clone(), key);
             claimed.push(host);
         }
         claimed.into()
@@ -322,25 +332,17 @@ impl Translator {
         news
     }
 
-    /// Adds the rules of those Ingresses that were not translated, and of the overall default.
-    fn gather(
-        &self,
-        store: &Store,
-        config: &Config,
-        (host, mut rules): (Arc<HostMatch>, Vec<Rule>),
-        translated: &[Key],
-    ) -> (Arc<HostMatch>, Vec<Rule>) {
-        let view = self.view(store, config);
-        let claims =
-            self.claims.range((host.clone(), Key::default())..).take_while(|(other, _)| *other == host);
-        for (_, key) in claims.filter(|(_, key)| translated.binary_search(key).is_err()) {
-            let Some((_, out)) = view.translate(key, Some(&host)) else { continue };
-            rules.extend(out.rules.into_iter().filter(|rule| rule.host == *host));
+    /// Adds the rules for these hosts of those Ingresses that were not translated.
+    fn add_others(&self, store: &Store, config: &Config, hosts: &mut Hosts, translated: &[Key]) {
+        let others = self.claims.others(hosts.keys(), translated);
+        for others in others.chunks(AT_ONCE) {
+            let rules = self.view(store, config).rules_of_all(others);
+            for rule in rules.into_iter().flatten() {
+                if let Some(rules) = hosts.get_mut(&rule.host) {
+                    rules.push(rule);
+                }
+            }
         }
-        if *host == HostMatch::Any {
-            rules.extend(self.defaults.rules());
-        }
-        (host, rules)
     }
 
     fn view<'a>(&'a self, store: &'a Store, config: &'a Config) -> View<'a> {

@@ -1,6 +1,8 @@
 //! One Ingress alone.
 
-use ingress_core::HostMatch;
+use std::sync::Arc;
+
+use ingress_core::{HostMatch, Rule};
 use k8s_openapi::api::networking::v1::Ingress;
 
 use super::class::{Classes, Owner};
@@ -29,8 +31,15 @@ impl<'a> View<'a> {
         parallel::map(keys, |key| self.translate(key, None))
     }
 
-    /// What an Ingress says; of a single host only, if one is given.
-    pub(super) fn translate(self, key: &Key, only: Option<&HostMatch>) -> Option<Translated> {
+    /// The rules that each of these Ingresses has for some hosts, which are in order.
+    pub(super) fn rules_of_all(self, ingresses: &[(Key, Vec<Arc<HostMatch>>)]) -> Vec<Vec<Rule>> {
+        let rules = |(_, out): Translated| out.rules;
+        parallel::map(ingresses, |(key, hosts)| {
+            self.translate(key, Some(hosts)).map(rules).unwrap_or_default()
+        })
+    }
+
+    fn translate(self, key: &Key, only: Option<&[Arc<HostMatch>]>) -> Option<Translated> {
         let stored = self.store.ingresses.get(&key.namespace, &key.name)?;
         let mut out = Output::default();
         let owner = self.classes.owner(stored, &mut out);
@@ -41,7 +50,7 @@ impl<'a> View<'a> {
         Some((owner, out))
     }
 
-    fn read(self, stored: &'a Stored<Ingress>, only: Option<&HostMatch>, out: &mut Output) {
+    fn read(self, stored: &'a Stored<Ingress>, only: Option<&[Arc<HostMatch>]>, out: &mut Output) {
         let settings = self.parameters.of(&self.classes, stored).read(stored, out);
         ingress::translate(stored, &settings, self.config, only, out);
     }

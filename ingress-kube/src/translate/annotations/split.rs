@@ -2,23 +2,27 @@
 //!
 //! A line for each backend, by the Service's name: `web: web=90, web-next=10`.
 
+use std::collections::BTreeMap;
+
 use super::{Fault, lines};
 
 /// The largest weight, as in an HTTPRoute.
 const MAX_WEIGHT: u32 = 1_000_000;
+/// The most backends of an Ingress whose requests are shared.
+const MAX_BACKENDS: usize = 256;
 /// The most Services behind one backend, as in an HTTPRoute.
 const MAX_SHARES: usize = 16;
 
 /// The backends, by Service, whose requests are shared.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::translate) struct Splits<'a>(Vec<(&'a str, Shares<'a>)>);
+pub(in crate::translate) struct Splits<'a>(BTreeMap<&'a str, Shares<'a>>);
 
 /// Services and their weights.
 type Shares<'a> = Vec<(&'a str, u32)>;
 
 impl<'a> Splits<'a> {
     pub(super) fn parse(text: &'a str) -> Result<Self, Fault> {
-        let mut splits: Vec<(&str, Shares<'_>)> = Vec::new();
+        let mut splits = BTreeMap::new();
         for (number, line) in lines(text) {
             let fault = |what: &str, help: &str| {
                 let message = format!("nothing is split, because this cannot be read: line {number}: {what}");
@@ -31,13 +35,18 @@ impl<'a> Splits<'a> {
             if service.is_empty() {
                 return Err(fault(&format!("the Service is missing: {line:?}"), HELP));
             }
-            if splits.iter().any(|(known, _)| *known == service) {
+            if splits.len() == MAX_BACKENDS {
+                return Err(fault(
+                    &format!("an Ingress splits no more than {MAX_BACKENDS} backends"),
+                    "share the paths out to several Ingresses",
+                ));
+            }
+            if splits.insert(service, shares(rest).map_err(|what| fault(&what, HELP))?).is_some() {
                 return Err(fault(
                     &format!("{service:?} is split already"),
                     "write one line for each Service",
                 ));
             }
-            splits.push((service, shares(rest).map_err(|what| fault(&what, HELP))?));
         }
         match splits.is_empty() {
             true => Err(Fault::new("there is nothing to split", HELP)),
@@ -47,12 +56,12 @@ impl<'a> Splits<'a> {
 
     /// The Services that share the requests of this one.
     pub(in crate::translate) fn of(&self, service: &str) -> Option<&[(&'a str, u32)]> {
-        self.0.iter().find(|(known, _)| *known == service).map(|(_, shares)| &**shares)
+        self.0.get(service).map(|shares| &**shares)
     }
 
     /// The Services whose requests are shared.
     pub(in crate::translate) fn services(&self) -> impl Iterator<Item = &'a str> {
-        self.0.iter().map(|(service, _)| *service)
+        self.0.keys().copied()
     }
 }
 
@@ -93,7 +102,7 @@ mod tests {
         assert_eq!(splits.of("web"), Some(&[("web", 90), ("web-next", 10)][..]));
         assert_eq!(splits.of("api"), Some(&[("api-2", 1)][..]));
         assert_eq!(splits.of("api-2"), None);
-        assert_eq!(splits.services().collect::<Vec<_>>(), ["web", "api"]);
+        assert_eq!(splits.services().collect::<Vec<_>>(), ["api", "web"]);
     }
 
     #[test]
@@ -119,5 +128,9 @@ mod tests {
         let many: Vec<_> = (0..17).map(|number| format!("a{number}=1")).collect();
         let message = Splits::parse(&format!("web: {}", many.join(", "))).unwrap_err().message;
         assert!(message.ends_with("17 Services are more than 16"), "{message}");
+        let lines = |count| (0..count).map(|number| format!("a{number}: b=1\n")).collect::<String>();
+        assert!(Splits::parse(&lines(256)).is_ok());
+        let message = Splits::parse(&lines(257)).unwrap_err().message;
+        assert!(message.ends_with("line 257: an Ingress splits no more than 256 backends"), "{message}");
     }
 }
