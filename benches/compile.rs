@@ -16,7 +16,7 @@ use ingress_core::{
     TableReader, TableWriter,
 };
 use ingress_kube::manifests::load_manifests;
-use ingress_kube::{Config, IngressController, Object};
+use ingress_kube::{Config, IngressController, Object, translate};
 
 fn main() {
     let options = Options::from_args();
@@ -228,6 +228,12 @@ fn objects(options: &Options) {
     let all = || objects.into_iter().for_each(|object| _ = controller.apply(object, None));
     let (applied, (cpu_applied, ())) = timed(|| cpu(all));
     step("objects into the store", (applied, cpu_applied));
+    let config = Config::default();
+    let (translated, (cpu_translated, rules)) = timed(|| cpu(|| translate(controller.store(), &config)));
+    step("translate alone", (translated, cpu_translated));
+    let (built, (cpu_built, table)) = timed(|| cpu(|| rules.build()));
+    step("compile alone", (built, cpu_built));
+    drop(table);
     let (published, (cpu_published, report)) = timed(|| cpu(|| controller.publish()));
     step("translate, compile and publish the first table", (published, cpu_published));
     assert_eq!((report.routes, report.backends, report.endpoints), (PATHS * count, count, 2 * count));
@@ -261,6 +267,17 @@ fn objects(options: &Options) {
         assert!(endpoints.any(|endpoint| changed(endpoint.address().to_string())));
     });
     printed.row(["one EndpointSlice".into()].into_iter().chain(cells));
+
+    let all = (0..count).flat_map(|number| manifests::objects(&manifests::ingress_with_finding(number, 0)));
+    apply(&mut controller, all.collect());
+    let change = |turn: usize| manifests::objects(&manifests::ingress_with_finding(place(turn), turn + 1));
+    let cells = measure(&mut controller, rounds, change, apply, |controller, turn| {
+        let field = format!("metadata.annotations[haproxy.org/v{}]", turn + 1);
+        let table = controller.reader().snapshot();
+        let mut fields = table.diagnostics().iter().filter_map(|found| Some(&*found.source.as_ref()?.field));
+        assert!(table.diagnostics().len() == count && fields.any(|found| found == field), "{field}");
+    });
+    printed.row([format!("one Ingress with another finding, of {count}")].into_iter().chain(cells));
     printed.print("Apply a typed object, and publish.");
 }
 

@@ -25,6 +25,12 @@ pub fn ingress(number: usize, version: usize) -> String {
     text
 }
 
+/// An Ingress as above with one finding, which names the version: an annotation for another controller.
+pub fn ingress_with_finding(number: usize, version: usize) -> String {
+    let metadata = format!("metadata:\n  annotations: {{haproxy.org/v{version}: yes-please}}\n");
+    ingress(number, 0).replacen("metadata:\n", &metadata, 1)
+}
+
 /// The Service of an Ingress.
 pub fn service(number: usize) -> String {
     format!(

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use ingress_core::{Diagnostic, Severity};
+use ingress_core::{Diagnostic, Diagnostics, Severity};
 use serde::Serialize;
 
 use crate::Failure;
@@ -103,7 +103,7 @@ pub(crate) fn check(options: &CheckOptions) -> Result<ExitCode, Failure> {
 }
 
 /// Findings as people read files: from the top, one file after the other. What is about no file comes first.
-fn by_place(findings: &[Diagnostic]) -> Vec<&Diagnostic> {
+fn by_place(findings: &Diagnostics) -> Vec<&Diagnostic> {
     let mut findings: Vec<_> = findings.iter().collect();
     findings.sort_by_key(|finding| {
         finding.source.as_ref().map(|source| (&source.object.file, source.object.line))

@@ -1,8 +1,6 @@
 //! What the log says of each published table.
 
-use std::collections::HashSet;
-
-use ingress_core::{Diagnostic, Severity};
+use ingress_core::{Diagnostic, Diagnostics, Severity};
 use ingress_kube::Report;
 
 /// More changes than this are counted instead of named.
@@ -11,27 +9,21 @@ const NAMED_CHANGES: usize = 10;
 /// Logs tables; each finding once, until it is gone and comes back.
 #[derive(Debug, Default)]
 pub(crate) struct Reporter {
-    known: HashSet<String>,
+    known: Diagnostics,
+    /// What was said of the table as a whole.
+    said: Option<&'static str>,
 }
 
 impl Reporter {
     /// Logs a published table in one line, and before it the findings that the table before did not have.
     pub(crate) fn report(&mut self, report: &Report) {
-        let mut known = HashSet::new();
-        for finding in report.diagnostics.iter() {
-            let text = finding.to_string();
-            if !self.known.contains(&text) {
-                log_finding(finding, &text);
-            }
-            known.insert(text);
+        report.diagnostics.since(&self.known).for_each(log_finding);
+        self.known = report.diagnostics.clone();
+        let said = nothing_served(report);
+        if let Some(text) = said.filter(|_| said != self.said) {
+            tracing::warn!("{text}");
         }
-        if let Some(text) = nothing_served(report) {
-            if !self.known.contains(text) {
-                tracing::warn!("{text}");
-            }
-            known.insert(text.into());
-        }
-        self.known = known;
+        self.said = said;
         tracing::info!(
             generation = report.generation,
             changed = changes(&report.changed),
@@ -49,9 +41,9 @@ impl Reporter {
 }
 
 /// The log has the severity as its level and the code as a field, so the message begins behind them.
-fn log_finding(finding: &Diagnostic, text: &str) {
-    let code = finding.code.as_str();
-    let message = text.split_once(": ").map_or(text, |(_, message)| message);
+fn log_finding(finding: &Diagnostic) {
+    let (code, text) = (finding.code.as_str(), finding.to_string());
+    let message = text.split_once(": ").map_or(&*text, |(_, message)| message);
     match finding.severity {
         Severity::Error => tracing::error!(code, "{message}"),
         Severity::Warning => tracing::warn!(code, "{message}"),

@@ -1,5 +1,6 @@
 //! Findings about configuration: what is wrong, where, and what to write instead.
 
+use std::cmp::Ordering;
 use std::fmt::{self, Write as _};
 
 use crate::Source;
@@ -101,6 +102,19 @@ codes! {
 
 // ===== impl Diagnostic =====
 
+impl Ord for Diagnostic {
+    /// By object and field; what is about none comes first.
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.order().cmp(&other.order())
+    }
+}
+
+impl PartialOrd for Diagnostic {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 impl Diagnostic {
     /// A finding with its code's severity.
     pub fn new(
@@ -124,6 +138,11 @@ impl Diagnostic {
     pub fn with_related(mut self, related: impl Into<Option<Source>>) -> Self {
         self.related = related.into();
         self
+    }
+
+    fn order(&self) -> impl Ord + '_ {
+        let Self { code, severity, source, related, message, help } = self;
+        (source, code, message, help, related, severity)
     }
 
     /// Takes over the lines that `locate` knows of the fields that the finding names.

@@ -36,8 +36,8 @@ pub use table::explain::{
     BackendStep, EndpointStep, Explanation, HostStep, HostVerdict, Outcome, ReadingStep, RuleStep, Verdict,
 };
 pub use table::{
-    AmbiguousPath, AmbiguousPaths, HostFallthrough, Route, RouteMatch, RouteTable, RouteTableBuilder,
-    TableEditor, UnservedRule,
+    AmbiguousPath, AmbiguousPaths, Diagnostics, HostFallthrough, Route, RouteMatch, RouteTable,
+    RouteTableBuilder, TableEditor, UnservedRule,
 };
 
 /// Every public type may be sent to and shared between threads, and says what it is.
@@ -46,6 +46,7 @@ fn assert_auto_traits() {
     fn assert<T: std::fmt::Debug + Send + Sync>() {}
     assert::<(Algorithm, Backend, BackendRef, Code, Diagnostic, Endpoint, EndpointSet, HostMatch)>();
     assert::<(ObjectRef, PathMatch, RequestHost<'_>, RequestPath<'_>, Route<'_>, RouteMatch<'_>)>();
-    assert::<(RouteTable, RouteTableBuilder, Rule, Source, TableEditor, TableReader, TableWriter)>();
+    assert::<(Diagnostics, RouteTable, RouteTableBuilder, Rule, Source, TableEditor, TableReader, TableWriter)>(
+    );
     assert::<(Backends, Conditions, Pattern, PathTemplate, RequestHead<'_>, UnservedRule, ValueMatch)>();
 }

@@ -71,12 +71,14 @@ impl Model {
                 self.reserved = (hosts, default);
             }
             Step::Finding(numbers) => {
-                editor.set_diagnostics(numbers.iter().copied().map(finding).collect());
-                self.findings = numbers;
+                numbers.iter().for_each(|&number| editor.add_diagnostic(finding(number)));
+                let before = std::mem::replace(&mut self.findings, numbers);
+                before.into_iter().for_each(|number| editor.remove_diagnostic(&finding(number)));
             }
             Step::Unserved(numbers) => {
-                editor.set_unserved(numbers.iter().copied().map(unserved).collect());
-                self.unserved = numbers;
+                numbers.iter().for_each(|&number| editor.add_unserved(unserved(number)));
+                let before = std::mem::replace(&mut self.unserved, numbers);
+                before.into_iter().for_each(|number| editor.remove_unserved(&unserved(number)));
             }
             Step::Build => {}
         }

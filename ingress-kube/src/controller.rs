@@ -1,10 +1,11 @@
 //! Objects in, tables out.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use ingress_core::{Diagnostic, HostMatch, RouteTable, Source, TableEditor, TableReader, TableWriter};
+use ingress_core::{
+    Diagnostic, Diagnostics, HostMatch, RouteTable, Source, TableEditor, TableReader, TableWriter,
+};
 
 use crate::Config;
 use crate::object::{Object, ObjectKey, Origin};
@@ -23,7 +24,6 @@ pub struct IngressController {
     editor: TableEditor,
     writer: TableWriter,
     findings: Vec<Diagnostic>,
-    findings_changed: bool,
     changes: BTreeMap<ObjectKey, Change>,
     dirty: bool,
 }
@@ -50,7 +50,7 @@ pub struct Report {
     /// How many endpoints these backends have together.
     pub endpoints: usize,
     /// All that was found, by object and field.
-    pub diagnostics: Arc<[Diagnostic]>,
+    pub diagnostics: Diagnostics,
     /// What changed since the table before, such as `Ingress shop/web changed`, by kind and name.
     pub changed: Vec<String>,
     /// From the first changed file to the published table. Only a source of objects that has a clock fills it, as a
@@ -71,7 +71,6 @@ impl IngressController {
             editor,
             writer,
             findings: Vec::new(),
-            findings_changed: false,
             changes: BTreeMap::new(),
             dirty: true,
         }
@@ -119,8 +118,9 @@ impl IngressController {
     pub fn set_findings(&mut self, findings: Vec<Diagnostic>) {
         if self.findings != findings {
             self.dirty = true;
-            self.findings_changed = true;
-            self.findings = findings;
+            findings.iter().for_each(|finding| self.editor.add_diagnostic(finding.clone()));
+            let before = std::mem::replace(&mut self.findings, findings);
+            before.iter().for_each(|finding| self.editor.remove_diagnostic(finding));
         }
     }
 
@@ -132,7 +132,6 @@ impl IngressController {
     /// Makes a table from the present objects and publishes it. It cannot fail: what cannot be served is
     /// among the findings. Objects that changed since the last time are translated, and the Ingresses that share a
     /// host with one of them, once; IngressClasses and their parameters concern all Ingresses.
-    /// When a finding changes, all findings are put into order again.
     pub fn publish(&mut self) -> Report {
         self.publish_built(TableEditor::build)
     }
@@ -143,10 +142,7 @@ impl IngressController {
         self.publish_built(|editor| editor.build_located(locate))
     }
 
-    fn publish_built(
-        &mut self,
-        build: impl FnOnce(&mut TableEditor) -> (RouteTable, Arc<[Diagnostic]>),
-    ) -> Report {
+    fn publish_built(&mut self, build: impl FnOnce(&mut TableEditor) -> (RouteTable, Diagnostics)) -> Report {
         let delta = self.translator.update(&self.store, &self.config, self.changes.keys());
         self.edit(delta);
         let (table, diagnostics) = build(&mut self.editor);
@@ -179,12 +175,10 @@ impl IngressController {
         if let Some((hosts, default)) = delta.reserved {
             self.editor.set_reserved(hosts, default);
         }
-        if delta.findings | std::mem::take(&mut self.findings_changed) {
-            self.editor.set_diagnostics(self.translator.findings().chain(&self.findings).cloned().collect());
-        }
-        if delta.unserved {
-            self.editor.set_unserved(self.translator.unserved_rules().cloned().collect());
-        }
+        delta.findings.added.into_iter().for_each(|finding| self.editor.add_diagnostic(finding));
+        delta.findings.removed.iter().for_each(|finding| self.editor.remove_diagnostic(finding));
+        delta.unserved.added.into_iter().for_each(|rule| self.editor.add_unserved(rule));
+        delta.unserved.removed.iter().for_each(|rule| self.editor.remove_unserved(rule));
     }
 
     fn note(&mut self, key: ObjectKey, change: Change) {

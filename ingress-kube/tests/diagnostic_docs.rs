@@ -79,7 +79,7 @@ fn findings(beside: &str, manifest: &str) -> Vec<Diagnostic> {
     loaded.add_text("web.yaml", manifest);
     let (_reader, writer) = table(RouteTable::default());
     let mut controller = IngressController::new(config(manifest), writer);
-    loaded.publish(&mut controller).diagnostics.to_vec()
+    loaded.publish(&mut controller).diagnostics.iter().cloned().collect()
 }
 
 #[test]

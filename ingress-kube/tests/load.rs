@@ -36,7 +36,7 @@ const NEW: &str = r#"{"kind": "List", "apiVersion": "v1", "items": [
 fn publish(mut loaded: Loaded) -> Vec<Diagnostic> {
     let (_reader, writer) = table(RouteTable::default());
     let mut controller = IngressController::new(Config::default(), writer);
-    loaded.publish(&mut controller).diagnostics.to_vec()
+    loaded.publish(&mut controller).diagnostics.iter().cloned().collect()
 }
 
 fn shadowed(findings: &[Diagnostic], file: &str) {

@@ -1,5 +1,6 @@
 //! Paths with names for some of their elements.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use super::{PathError, RequestPath};
@@ -31,7 +32,7 @@ impl PathTemplate {
         if !text.starts_with('/') {
             return Err(PathError::NotAbsolute);
         }
-        let (mut shape, mut names) = (Vec::new(), Vec::<Box<str>>::new());
+        let (mut shape, mut names, mut known) = (Vec::new(), Vec::new(), HashSet::new());
         let mut elements = text[1..].split('/').peekable();
         while let Some(element) = elements.next() {
             let Some(name) = element.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
@@ -45,10 +46,10 @@ impl PathTemplate {
             };
             let is_name =
                 !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-            if !is_name || names.iter().any(|known| **known == *name) {
+            if !is_name || !known.insert(name) {
                 return Err(PathError::Template);
             }
-            names.push(name.into());
+            names.push(Box::from(name));
             shape.push(kind);
         }
         Ok(Self { shape: shape.into(), names: names.into(), text: text.into() })

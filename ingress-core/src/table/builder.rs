@@ -1,10 +1,10 @@
 //! A table that is made once: rules in, in any order.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use super::diagnostics::Diagnostics;
 use super::options::Options;
 use super::{AmbiguousPaths, HostFallthrough, RouteTable, TableEditor, UnservedRule};
 use crate::{Algorithm, BackendRef, Diagnostic, Endpoint, HostMatch, Rule, Source};
@@ -101,16 +101,13 @@ impl RouteTableBuilder {
 
     /// Compiles the table. It never fails: what cannot be served is among the findings, which the table
     /// holds as well ([`RouteTable::diagnostics`]).
-    pub fn build(self) -> (RouteTable, Arc<[Diagnostic]>) {
+    pub fn build(self) -> (RouteTable, Diagnostics) {
         self.into_editor().build()
     }
 
     /// As [`RouteTableBuilder::build`], where `locate` may know the line of the field that a finding names.
     /// The finding's [`ObjectRef::line`](crate::ObjectRef::line) becomes that line; rules keep theirs.
-    pub fn build_located(
-        self,
-        locate: impl FnMut(&Source) -> Option<u32>,
-    ) -> (RouteTable, Arc<[Diagnostic]>) {
+    pub fn build_located(self, locate: impl FnMut(&Source) -> Option<u32>) -> (RouteTable, Diagnostics) {
         self.into_editor().build_located(locate)
     }
 
@@ -120,8 +117,8 @@ impl RouteTableBuilder {
         editor.set_algorithm(self.algorithm);
         editor.set_options(self.options.fallthrough, self.options.ambiguous);
         editor.set_reserved(self.reserved, self.reserved_default);
-        editor.set_diagnostics(self.diagnostics);
-        editor.set_unserved(self.unserved);
+        self.diagnostics.into_iter().for_each(|finding| editor.add_diagnostic(finding));
+        self.unserved.into_iter().for_each(|rule| editor.add_unserved(rule));
         for (backend, (endpoints, algorithm)) in self.endpoints {
             editor.set_endpoints(backend, endpoints, algorithm);
         }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{AmbiguousPaths, HostFallthrough, RouteTable};
-use crate::{Backend, Diagnostic, Endpoint, EndpointState, Source};
+use crate::{Backend, Diagnostics, Endpoint, EndpointState, Source};
 
 /// A table written out. Serialises to the same bytes for equal tables of one generation.
 #[derive(Debug, Serialize)]
@@ -16,7 +16,7 @@ pub struct TableDump<'t> {
     /// Hosts that only rules for them take; those with `*.` at any depth.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reserved: Vec<String>,
-    diagnostics: &'t [Diagnostic],
+    diagnostics: &'t Diagnostics,
 }
 
 #[derive(Debug, Serialize)]

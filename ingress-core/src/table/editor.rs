@@ -1,14 +1,15 @@
 //! A table that is kept up to date, one host or backend at a time.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
 use super::backends::Registry;
 use super::conflicts::{lint, take_shadowed};
+use super::diagnostics::Diagnostics;
 use super::host;
 use super::hosts::{HostIndex, Reserved};
+use super::multiset::Multiset;
 use super::options::Options;
 use super::shard::{Host, Shard};
 use super::visit::Level;
@@ -18,9 +19,9 @@ use crate::{Algorithm, BackendRef, Diagnostic, Endpoint, HostMatch, PathMatch, R
 /// Makes one table after another, each from the one before it and what changed.
 ///
 /// What did not change is shared by all of them: a change to one host costs time and memory for the rules of that
-/// host and of a few dozen neighbours, which are copied with it, and other endpoints of a backend cost nothing of any route, however large the table is. The
-/// tables do not depend on the order or history of the changes. [`RouteTableBuilder`](crate::RouteTableBuilder) is for
-/// a table that is made once.
+/// host and of a few dozen neighbours, which are copied with it, and other endpoints of a backend cost nothing of any
+/// route, however large the table is. The tables do not depend on the order or history of the changes.
+/// [`RouteTableBuilder`](crate::RouteTableBuilder) is for a table that is made once.
 ///
 /// ```
 /// use ingress_core::{HostMatch, PathMatch, Rule, TableEditor};
@@ -50,22 +51,16 @@ pub struct TableEditor {
     served_hosts: usize,
     /// What was found about rules of a host.
     host_findings: BTreeMap<HostMatch, HostFindings>,
-    diagnostics: Vec<Diagnostic>,
-    unserved: Vec<UnservedRule>,
-    /// All findings, in order, until one of them changes.
-    findings: Option<Findings>,
+    /// All findings, those of the hosts and of unserved rules included.
+    diagnostics: Diagnostics,
+    /// All rules that are not served, those of the hosts included.
+    unserved: Multiset<UnservedRule>,
 }
 
 #[derive(Debug, Default)]
 struct HostFindings {
     shadowed: Vec<UnservedRule>,
     lints: Vec<Diagnostic>,
-}
-
-#[derive(Clone, Debug)]
-struct Findings {
-    unserved: Arc<[UnservedRule]>,
-    diagnostics: Arc<[Diagnostic]>,
 }
 
 // ===== impl TableEditor =====
@@ -144,27 +139,34 @@ impl TableEditor {
         }
     }
 
-    /// Sets all findings of whoever makes the rules, so that they are published with the table.
-    pub fn set_diagnostics(&mut self, diagnostics: Vec<Diagnostic>) {
-        self.diagnostics = diagnostics;
-        self.findings = None;
+    /// Adds a finding of whoever makes the rules, so that it is published with the table. One that was added twice is
+    /// there until it was removed twice, and the table has it once.
+    pub fn add_diagnostic(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.0.insert(diagnostic);
     }
 
-    /// Sets all rules that whoever makes the rules cannot serve, so that the table can explain them.
-    pub fn set_unserved(&mut self, rules: Vec<UnservedRule>) {
-        self.unserved = rules;
-        self.findings = None;
+    /// Takes a finding back.
+    pub fn remove_diagnostic(&mut self, diagnostic: &Diagnostic) {
+        self.diagnostics.0.remove(diagnostic);
+    }
+
+    /// Adds a rule that whoever makes the rules cannot serve, so that the table can explain it. Its finding is added
+    /// with it.
+    pub fn add_unserved(&mut self, rule: UnservedRule) {
+        self.add_diagnostic(rule.finding.clone());
+        self.unserved.insert(rule);
+    }
+
+    /// Takes back a rule that cannot be served, and its finding.
+    pub fn remove_unserved(&mut self, rule: &UnservedRule) {
+        self.remove_diagnostic(&rule.finding);
+        self.unserved.remove(rule);
     }
 
     /// Makes a table. It never fails: what cannot be served is among the findings, which the table holds as well
     /// ([`RouteTable::diagnostics`]).
-    pub fn build(&mut self) -> (RouteTable, Arc<[Diagnostic]>) {
-        let findings = match self.findings.take() {
-            Some(findings) => findings,
-            None => self.all_findings(|_| None),
-        };
-        self.findings = Some(findings.clone());
-        self.table(findings)
+    pub fn build(&mut self) -> (RouteTable, Diagnostics) {
+        self.table(self.diagnostics.clone(), self.unserved.clone())
     }
 
     /// As [`TableEditor::build`], where `locate` may know the line of the field that a finding names. The finding's
@@ -172,14 +174,22 @@ impl TableEditor {
     /// through each time.
     pub fn build_located(
         &mut self,
-        locate: impl FnMut(&Source) -> Option<u32>,
-    ) -> (RouteTable, Arc<[Diagnostic]>) {
-        self.findings = None;
-        let findings = self.all_findings(locate);
-        self.table(findings)
+        mut locate: impl FnMut(&Source) -> Option<u32>,
+    ) -> (RouteTable, Diagnostics) {
+        let unserved = self.unserved.iter().cloned().map(|mut rule| {
+            rule.finding.locate(&mut locate);
+            rule
+        });
+        let unserved = unserved.collect();
+        let diagnostics = self.diagnostics.located(locate);
+        self.table(diagnostics, unserved)
     }
 
-    fn table(&mut self, findings: Findings) -> (RouteTable, Arc<[Diagnostic]>) {
+    fn table(
+        &mut self,
+        diagnostics: Diagnostics,
+        unserved: Multiset<UnservedRule>,
+    ) -> (RouteTable, Diagnostics) {
         self.apply_changes();
         let table = RouteTable {
             generation: 0,
@@ -188,10 +198,10 @@ impl TableEditor {
             routes: self.routes,
             served_hosts: self.served_hosts,
             options: self.options,
-            unserved: findings.unserved,
-            diagnostics: findings.diagnostics.clone(),
+            unserved,
+            diagnostics: diagnostics.clone(),
         };
-        (table, findings.diagnostics)
+        (table, diagnostics)
     }
 
     /// Hands the changed hosts over; where they are many, all hosts are laid out anew.
@@ -221,35 +231,15 @@ impl TableEditor {
     }
 
     fn note_findings(&mut self, host: &HostMatch, found: HostFindings) {
-        let none = found.shadowed.is_empty() && found.lints.is_empty();
-        let before = if none {
-            self.host_findings.remove(host)
-        } else {
-            self.host_findings.insert(host.clone(), found)
-        };
-        if before.is_some() || !none {
-            self.findings = None;
+        let before = self.host_findings.remove(host).unwrap_or_default();
+        before.lints.iter().for_each(|finding| self.remove_diagnostic(finding));
+        before.shadowed.iter().for_each(|rule| self.remove_unserved(rule));
+        if found.shadowed.is_empty() && found.lints.is_empty() {
+            return;
         }
-    }
-
-    /// Puts all findings into one order, and gives those that name a field its line.
-    fn all_findings(&self, mut locate: impl FnMut(&Source) -> Option<u32>) -> Findings {
-        let of_hosts = self.host_findings.values();
-        let shadowed = of_hosts.clone().flat_map(|found| &found.shadowed);
-        let mut unserved: Vec<_> = self.unserved.iter().chain(shadowed).cloned().collect();
-        unserved.iter_mut().for_each(|rule| rule.finding.locate(&mut locate));
-        unserved.sort_by(|a, b| a.order().cmp(&b.order()));
-        unserved.dedup();
-        let lints = of_hosts.flat_map(|found| &found.lints);
-        let mut diagnostics: Vec<_> = self.diagnostics.iter().chain(lints).cloned().collect();
-        diagnostics.iter_mut().for_each(|finding| finding.locate(&mut locate));
-        diagnostics.extend(unserved.iter().map(|rule| rule.finding.clone()));
-        let order = |finding: &Diagnostic| {
-            (finding.source.clone(), finding.code, finding.message.clone(), finding.help.clone())
-        };
-        diagnostics.sort_by_cached_key(order);
-        diagnostics.dedup();
-        Findings { unserved: unserved.into(), diagnostics: diagnostics.into() }
+        found.lints.iter().for_each(|finding| self.add_diagnostic(finding.clone()));
+        found.shadowed.iter().for_each(|rule| self.add_unserved(rule.clone()));
+        self.host_findings.insert(host.clone(), found);
     }
 }
 

@@ -3,6 +3,7 @@
 mod backends;
 mod builder;
 mod conflicts;
+mod diagnostics;
 pub(crate) mod diff;
 mod directory;
 #[cfg(feature = "serde")]
@@ -11,6 +12,7 @@ mod editor;
 pub(crate) mod explain;
 mod host;
 mod hosts;
+mod multiset;
 mod options;
 mod radix;
 mod route;
@@ -23,6 +25,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 pub use builder::RouteTableBuilder;
+pub use diagnostics::Diagnostics;
 #[cfg(feature = "serde")]
 pub use dump::TableDump;
 pub use editor::TableEditor;
@@ -31,9 +34,10 @@ pub use route::{Route, RouteMatch};
 pub use unserved::UnservedRule;
 
 use crate::path::MarkedPath;
-use crate::{Backend, Diagnostic, HostMatch, RequestHead};
+use crate::{Backend, HostMatch, RequestHead};
 use backends::BackendTable;
 use hosts::HostIndex;
+use multiset::Multiset;
 use options::Options;
 use visit::{Find, Visitor};
 
@@ -51,8 +55,8 @@ pub struct RouteTable {
     routes: usize,
     served_hosts: usize,
     options: Options,
-    unserved: Arc<[UnservedRule]>,
-    diagnostics: Arc<[Diagnostic]>,
+    unserved: Multiset<UnservedRule>,
+    diagnostics: Diagnostics,
 }
 
 /// The path is one that application servers read in different ways, and these ways lead to different
@@ -167,8 +171,8 @@ impl RouteTable {
 
     /// The rules that are not served, in the order of their hosts: those that another rule hides, and those
     /// that [`RouteTableBuilder::unserved`] was told of.
-    pub fn unserved_rules(&self) -> &[UnservedRule] {
-        &self.unserved
+    pub fn unserved_rules(&self) -> impl Iterator<Item = &UnservedRule> {
+        self.unserved.iter()
     }
 
     /// How many hosts, wildcards and host-less rule sets there are; a reserved host without a rule is none.
@@ -177,7 +181,7 @@ impl RouteTable {
     }
 
     /// What was found while the table was compiled and translated.
-    pub fn diagnostics(&self) -> &[Diagnostic] {
+    pub fn diagnostics(&self) -> &Diagnostics {
         &self.diagnostics
     }
 }

@@ -1,5 +1,6 @@
 //! Rules that were written and are not served, so that the table can say why.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use crate::{Diagnostic, HostMatch, PathMatch, RequestHead};
@@ -22,10 +23,22 @@ impl UnservedRule {
         host && self.path.as_ref().is_none_or(|path| path.takes(head.path().as_str()))
     }
 
-    /// The order in a table, whatever the order in which they were found.
-    pub(super) fn order(&self) -> impl Ord + '_ {
-        let Diagnostic { source, code, message, .. } = &self.finding;
-        ((self.host.is_none(), &self.host), (self.path.is_none(), &self.path), (source, code, message))
+    fn order(&self) -> impl Ord + '_ {
+        let Self { host, path, finding } = self;
+        ((host.is_none(), host), (path.is_none(), path), finding)
+    }
+}
+
+impl Ord for UnservedRule {
+    /// By host and path; what cannot be read comes last.
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.order().cmp(&other.order())
+    }
+}
+
+impl PartialOrd for UnservedRule {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

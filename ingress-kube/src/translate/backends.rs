@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ingress_core::{BackendRef, Code, Diagnostic, Endpoint, PortRef, ServiceRef};
 
-use super::by_owner::ByOwner;
+use super::by_owner::{ByOwner, Edits};
 use super::hints;
 use super::key::Key;
 use super::service::{Lookup, Problem, Resolved};
@@ -149,13 +149,9 @@ impl Backends {
         std::mem::take(&mut self.endpoints)
     }
 
-    /// Findings about Services and EndpointSlices.
-    pub(super) fn findings(&self) -> &ByOwner<Arc<ServiceRef>, Diagnostic> {
-        &self.findings
-    }
-
-    pub(super) fn findings_mut(&mut self) -> &mut ByOwner<Arc<ServiceRef>, Diagnostic> {
-        &mut self.findings
+    /// How findings about Services and EndpointSlices changed since this was last asked.
+    pub(super) fn take_findings(&mut self) -> Edits<Diagnostic> {
+        self.findings.take_edits()
     }
 
     fn unlist(&mut self, service: &Arc<ServiceRef>, known: Option<Known>) {

@@ -6,33 +6,52 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub(super) struct ByOwner<K, T> {
     lists: BTreeMap<K, Box<[T]>>,
-    changed: bool,
+    edits: Edits<T>,
 }
 
-impl<K: Ord, T: PartialEq> ByOwner<K, T> {
+/// What came and what went. An item may be in both.
+#[derive(Debug)]
+pub(crate) struct Edits<T> {
+    pub(crate) added: Vec<T>,
+    pub(crate) removed: Vec<T>,
+}
+
+impl<K: Ord, T: Clone + PartialEq> ByOwner<K, T> {
     /// Makes `list` all that this owner says, in any order.
     pub(super) fn set(&mut self, owner: K, list: Vec<T>) {
-        if list.is_empty() {
-            self.changed |= self.lists.remove(&owner).is_some();
-        } else if self.lists.get(&owner).is_none_or(|known| **known != *list) {
-            self.changed = true;
-            self.lists.insert(owner, list.into());
+        if self.lists.get(&owner).map_or(&[][..], |known| known) == list {
+            return;
         }
+        self.edits.added.extend(list.iter().cloned());
+        let before = match list.is_empty() {
+            true => self.lists.remove(&owner),
+            false => self.lists.insert(owner, list.into()),
+        };
+        self.edits.removed.extend(before.into_iter().flatten());
     }
 
-    /// All lists.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.lists.values().flatten()
+    /// What changed since this was last asked.
+    pub(super) fn take_edits(&mut self) -> Edits<T> {
+        std::mem::take(&mut self.edits)
     }
+}
 
-    /// Whether something changed since this was last asked.
-    pub(super) fn take_changed(&mut self) -> bool {
-        std::mem::take(&mut self.changed)
+impl<T> Edits<T> {
+    pub(super) fn and(mut self, other: Self) -> Self {
+        self.added.extend(other.added);
+        self.removed.extend(other.removed);
+        self
     }
 }
 
 impl<K, T> Default for ByOwner<K, T> {
     fn default() -> Self {
-        Self { lists: BTreeMap::new(), changed: true }
+        Self { lists: BTreeMap::new(), edits: Edits::default() }
+    }
+}
+
+impl<T> Default for Edits<T> {
+    fn default() -> Self {
+        Self { added: Vec::new(), removed: Vec::new() }
     }
 }

@@ -78,8 +78,10 @@ pub fn translate(store: &Store, config: &Config) -> RouteTableBuilder {
         hosts.into_iter().for_each(|host| _ = builder.reserve(host));
         default.into_iter().for_each(|default| _ = builder.reserve_default(default));
     }
-    translator.findings().for_each(|finding| _ = builder.diagnostic(finding.clone()));
-    translator.unserved_rules().for_each(|rule| _ = builder.unserved(rule.clone()));
+    // Who knew nothing before takes nothing back.
+    debug_assert!(delta.findings.removed.is_empty() && delta.unserved.removed.is_empty());
+    delta.findings.added.into_iter().for_each(|finding| _ = builder.diagnostic(finding));
+    delta.unserved.added.into_iter().for_each(|rule| _ = builder.unserved(rule));
     builder
 }
 

@@ -10,7 +10,7 @@ use ingress_core::{BackendRef, Diagnostic, Endpoint, HostMatch, Rule, ServiceRef
 
 use super::backend::Use;
 use super::backends::Backends;
-use super::by_owner::ByOwner;
+use super::by_owner::{ByOwner, Edits};
 use super::claims::Claims;
 use super::class::{self, Classes, Owner};
 use super::defaults::{Defaults, Rank};
@@ -52,10 +52,8 @@ pub(crate) struct Delta {
     pub(crate) endpoints: Vec<(BackendRef, Vec<Endpoint>)>,
     /// The reserved hosts and their default, if they may have changed.
     pub(crate) reserved: Option<(Vec<HostMatch>, Option<BackendRef>)>,
-    /// Whether [`Translator::findings`] changed.
-    pub(crate) findings: bool,
-    /// Whether [`Translator::unserved_rules`] changed.
-    pub(crate) unserved: bool,
+    pub(crate) findings: Edits<Diagnostic>,
+    pub(crate) unserved: Edits<UnservedRule>,
 }
 
 /// Sums over all Ingresses.
@@ -159,19 +157,9 @@ impl Translator {
                     self.defaults.global().cloned().map(BackendRef::Service),
                 )
             }),
-            findings: self.findings.take_changed() | self.backends.findings_mut().take_changed(),
-            unserved: self.unserved.take_changed(),
+            findings: self.findings.take_edits().and(self.backends.take_findings()),
+            unserved: self.unserved.take_edits(),
         }
-    }
-
-    /// All findings, in no particular order.
-    pub(crate) fn findings(&self) -> impl Iterator<Item = &Diagnostic> {
-        self.findings.iter().chain(self.backends.findings().iter())
-    }
-
-    /// All rules that are refused, in no particular order.
-    pub(crate) fn unserved_rules(&self) -> impl Iterator<Item = &UnservedRule> {
-        self.unserved.iter()
     }
 
     pub(crate) fn totals(&self) -> Totals {

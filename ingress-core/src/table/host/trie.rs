@@ -51,7 +51,10 @@ struct Growth<'r> {
     trie: Trie,
     texts: Vec<u8>,
     known: std::collections::HashMap<&'r [u8], Span>,
-    nodes: u32,
+    /// The parent of each node; it has a smaller number.
+    parents: Vec<u32>,
+    /// The routes of the prefixes that end at each node, in their order.
+    ends: std::collections::BTreeMap<u32, Vec<u32>>,
 }
 
 // ===== impl Trie =====
@@ -69,9 +72,7 @@ impl Trie {
                 _ => {}
             }
         }
-        let mut trie = growth.finish();
-        trie.weaker = weaker(rules);
-        trie
+        growth.finish()
     }
 
     #[inline]
@@ -133,7 +134,13 @@ impl Default for Growth<'_> {
         let (exact, hasher, edges) = (HashMap::default(), RandomState::default(), HashTable::new());
         let (weaker, texts) = Default::default();
         let trie = Trie { exact, longest_exact: 0, hasher, edges, root: None, weaker, texts };
-        Self { trie, texts: Vec::new(), known: std::collections::HashMap::new(), nodes: 1 }
+        Self {
+            trie,
+            texts: Vec::new(),
+            known: Default::default(),
+            parents: vec![0],
+            ends: Default::default(),
+        }
     }
 }
 
@@ -152,6 +159,7 @@ impl<'r> Growth<'r> {
                 edge.route.get_or_insert(route);
             }
         }
+        self.ends.entry(node).or_default().push(route);
     }
 
     /// The edge from `parent` for `segment`, made if there is none yet.
@@ -169,16 +177,35 @@ impl<'r> Growth<'r> {
         };
         let rehash = |edge: &Edge| Trie::hash(hasher, edge.parent, &texts[edge.segment.range()]);
         let entry = self.trie.edges.entry(Trie::hash(hasher, parent, segment), same, rehash);
-        let nodes = &mut self.nodes;
+        let parents = &mut self.parents;
         let made = entry.or_insert_with(|| {
-            *nodes += 1;
-            Edge { parent, child: *nodes - 1, segment: span, route: None }
+            parents.push(parent);
+            Edge { parent, child: parents.len() as u32 - 1, segment: span, route: None }
         });
         made.into_mut()
     }
 
+    /// For each prefix the strongest of the others that take all its paths and come after it: of those with the same
+    /// text, or else of those that end at the nearest node above.
+    fn weaker(&self) -> Box<[(u32, u32)]> {
+        let mut above: Vec<Option<&[u32]>> = vec![None; self.parents.len()];
+        for (node, &parent) in self.parents.iter().enumerate().skip(1) {
+            above[node] = self.ends.get(&parent).map(Vec::as_slice).or(above[parent as usize]);
+        }
+        let pairs = |(&node, routes): (&u32, &Vec<u32>)| {
+            let above = above[node as usize].and_then(<[_]>::first).copied();
+            let next: Vec<_> = routes.iter().skip(1).copied().map(Some).chain([above]).collect();
+            routes.clone().into_iter().zip(next).filter_map(|(route, next)| Some((route, next?)))
+        };
+        let mut weaker: Vec<_> = self.ends.iter().flat_map(pairs).collect();
+        weaker.sort_by_key(|&(route, _)| route);
+        weaker.into()
+    }
+
     fn finish(self) -> Trie {
+        let weaker = self.weaker();
         let Self { mut trie, texts, .. } = self;
+        trie.weaker = weaker;
         let hasher = &trie.hasher;
         trie.edges.shrink_to_fit(|edge| Trie::hash(hasher, edge.parent, &texts[edge.segment.range()]));
         trie.texts = texts.into();
@@ -187,27 +214,6 @@ impl<'r> Growth<'r> {
 }
 
 // ===== helpers =====
-
-/// For each prefix the strongest of the others that take all its paths and come after it.
-fn weaker(rules: &[(&PathMatch, u32)]) -> Box<[(u32, u32)]> {
-    let prefixes = || {
-        rules.iter().filter_map(|&(path, route)| match path {
-            PathMatch::Prefix(text) => Some((text.without_slash(), route)),
-            _ => None,
-        })
-    };
-    let mut by_text: std::collections::HashMap<&str, Vec<u32>> = std::collections::HashMap::new();
-    prefixes().for_each(|(text, route)| by_text.entry(text).or_default().push(route));
-    let mut weaker: Vec<_> = prefixes()
-        .filter_map(|(text, route)| {
-            let above = std::iter::successors(Some(text), |text| text.rfind('/').map(|end| &text[..end]));
-            let mut all = above.filter_map(|text| by_text.get(text)).flatten();
-            all.find(|&&other| other > route).map(|&other| (route, other))
-        })
-        .collect();
-    weaker.sort_by_key(|&(route, _)| route);
-    weaker.into()
-}
 
 /// The elements between slashes: none for nothing, `""` for `/`, `"a"` and `""` for `/a/`.
 #[inline]
