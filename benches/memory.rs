@@ -3,11 +3,14 @@
 //! `cargo bench -p benches --bench memory`, and for some rows only such as `-- --only 100000`. What is counted is what
 //! was asked of the allocator, by the thread that makes the table.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use benches::engines::{Matchit, PrefixHash, SortedList};
 use benches::measure::{Options, Table};
 use benches::table::{self, Services};
 use benches::workload::{self, BenchRule};
-use ingress_core::{RouteTable, Rule};
+use ingress_core::{ObjectRef, RouteTable, Rule, Source};
 
 fn main() {
     let options = Options::from_args();
@@ -19,6 +22,8 @@ fn main() {
         "a host",
         "a Service a host: a route",
         "a host",
+        "with sources: a route",
+        "with editor: a route",
         "sorted list",
         "whole-prefix hash",
         "matchit",
@@ -42,7 +47,7 @@ fn main() {
             peaks.row([name].into_iter().chain(publishing(&bench)));
         }
     }
-    sizes.print("Bytes of a table at rest, its text included. Peers keep a number of 4 bytes for each rule.");
+    sizes.print("Bytes of a table at rest, its text included; sources are the object and field of each rule. Peers keep a number of 4 bytes for each rule.");
     peaks.print("While a table is made and published.");
 }
 
@@ -57,6 +62,12 @@ fn resting(bench: &[BenchRule]) -> Vec<String> {
         // Rules share the texts of their Services with the table.
         kept(|| table::builder(table::rules(bench, services)).build().0)
     });
+    let rules = || with_sources(table::rules(bench, Services::Of(16)), &ranges);
+    let with_sources = kept(|| table::builder(rules()).build().0);
+    let with_editor = kept(|| {
+        let mut editor = table::builder(rules()).into_editor();
+        (editor.build(), editor)
+    });
     let peers =
         [kept(|| SortedList::new(bench)), kept(|| PrefixHash::new(bench)), kept(|| Matchit::new(bench))];
     let best = peers.iter().copied().fold(f64::INFINITY, f64::min);
@@ -66,12 +77,29 @@ fn resting(bench: &[BenchRule]) -> Vec<String> {
         own[0] / hosts,
         own[1] / routes,
         own[1] / hosts,
+        with_sources / routes,
+        with_editor / routes,
         peers[0] / routes,
         peers[1] / routes,
         peers[2] / routes,
     ];
     let cells = figures.iter().map(|figure| format!("{figure:.0}"));
     [ranges.len().to_string()].into_iter().chain(cells).chain([format!("{:.2}", own[0] / best)]).collect()
+}
+
+/// The rules, those of a host from an Ingress of its own.
+fn with_sources(rules: Vec<Rule>, hosts: &[Range<usize>]) -> Vec<Rule> {
+    let mut rules = rules.into_iter();
+    let of_host = |(number, range): (usize, &Range<usize>)| {
+        let name = format!("web-{number}").into();
+        let (kind, namespace) = ("Ingress".into(), "default".into());
+        let object = Arc::new(ObjectRef { kind, namespace, name, created: Some(1), ..ObjectRef::default() });
+        let of_path = |(path, rule): (usize, Rule)| {
+            rule.with_source(Source::new(object.clone(), format!("spec.rules[0].http.paths[{path}]")))
+        };
+        rules.by_ref().take(range.len()).enumerate().map(of_path).collect::<Vec<_>>()
+    };
+    hosts.iter().enumerate().flat_map(of_host).collect()
 }
 
 /// What is taken while a table is made, and while the next one is.

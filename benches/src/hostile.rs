@@ -29,7 +29,13 @@ pub fn rules() -> Vec<BenchRule> {
             exact: chain.exact,
         })
     };
-    CHAINS.iter().flat_map(of_chain).collect()
+    let long_host = BenchRule { host: long_host(), path: "/a".into(), exact: false };
+    CHAINS.iter().flat_map(of_chain).chain([long_host]).collect()
+}
+
+/// 253 bytes are the most that a name can have; what is longer is refused before any look-up.
+fn long_host() -> String {
+    "a.".repeat(126) + "a"
 }
 
 /// The requests, each `count` times, and what they are. `known` is a host that has ordinary rules.
@@ -45,8 +51,11 @@ pub fn requests(known: &str, count: usize) -> Vec<(String, Requests)> {
         let name = format!("8 KB of `/a/a/a…`, {} {}", chain.rules, about(chain));
         rows.push((name, repeated(chain.host, &path, count)));
     }
-    // 253 bytes are the most that a name can have; what is longer is refused before any look-up.
-    let host = "a.".repeat(126) + "a";
-    rows.push((format!("host of {} one-letter labels", 127), repeated(&host, "/a", count)));
+    let host = long_host();
+    rows.push(("host of 127 one-letter labels, hit".into(), repeated(&host, "/a", count)));
+    rows.push((
+        "host of 127 one-letter labels, miss".into(),
+        repeated(&host.replace("a.a", "b.a"), "/a", count),
+    ));
     rows
 }

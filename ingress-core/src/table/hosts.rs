@@ -1,6 +1,5 @@
 //! From a host to its routes: exact, then wildcard, then any (ruling R3).
 
-use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -8,6 +7,7 @@ use foldhash::fast::RandomState;
 
 use super::directory::Directory;
 use super::explain::HostVerdict;
+use super::reserved::Reserved;
 use super::route::Route;
 use super::shard::{Host, Shard};
 use super::visit::{Level, Visitor};
@@ -23,18 +23,6 @@ pub(super) struct HostIndex {
     reserved: Arc<Reserved>,
     /// For the paths of all hosts, of this table and of those that are made from it.
     path_hasher: RandomState,
-}
-
-/// The hosts that host-less rules do not take.
-#[derive(Debug, Default)]
-pub(super) struct Reserved {
-    /// All of them, in order.
-    pub(super) hosts: Box<[HostMatch]>,
-    names: HashSet<Box<[u8]>, RandomState>,
-    /// What follows `*.`: all names below are reserved.
-    suffixes: HashSet<Box<[u8]>, RandomState>,
-    /// What serves these hosts instead: a single route for any host and path.
-    default: Option<Shard>,
 }
 
 impl HostIndex {
@@ -82,7 +70,7 @@ impl HostIndex {
     pub(super) fn sorted(&self) -> Vec<Host<'_>> {
         let mut named: Vec<_> = self.named.iter().collect();
         named.sort_by(|a, b| (a.level() as u8, a.name()).cmp(&(b.level() as u8, b.name())));
-        let single = self.any.iter().chain(&self.reserved.default).map(Shard::only);
+        let single = self.any.as_ref().map(Shard::only).into_iter().chain(self.reserved.default());
         named.into_iter().chain(single).collect()
     }
 
@@ -113,68 +101,28 @@ impl HostIndex {
         fallthrough: bool,
         visitor: &mut V,
     ) -> ControlFlow<Route<'t>> {
-        if !is_exact || (fallthrough && !self.reserved.names.contains(host.as_bytes())) {
+        let mut owned = is_exact;
+        let passes_on = !is_exact || (fallthrough && !self.reserved.has_name(host.as_bytes()));
+        if passes_on {
             let wildcard = host.parent().and_then(|parent| self.named.get(Level::Wildcard, parent));
             visitor.host(Level::Wildcard, Host::verdict(wildcard), wildcard);
             if let Some(routes) = wildcard {
                 routes.visit(path, &self.path_hasher, visitor)?;
             }
-            let owned = is_exact || wildcard.is_some();
-            if (!owned || fallthrough) && !self.reserved.takes(host) {
-                let any = self.any.as_ref().map(Shard::only);
-                visitor.host(Level::Any, Host::verdict(any), any);
-                return match any {
-                    Some(any) => any.visit(path, &self.path_hasher, visitor),
-                    None => ControlFlow::Continue(()),
-                };
-            }
+            owned |= wildcard.is_some();
         }
         let default = if self.reserved.takes(host) {
-            &self.reserved.default
+            self.reserved.default()
         } else {
-            visitor.host(Level::Any, HostVerdict::OnlyDefault, None);
-            &self.any
-        };
-        default.as_ref().map_or(ControlFlow::Continue(()), |default| default.only().visit_default(visitor))
-    }
-}
-
-impl Reserved {
-    pub(super) fn new(hosts: Vec<HostMatch>, default: Option<Shard>) -> Self {
-        let mut reserved = Self { default, ..<Self as Default>::default() };
-        for host in &hosts {
-            match Level::of(host) {
-                (Level::Exact, name) => reserved.names.insert(name.as_bytes().into()),
-                (Level::Wildcard, suffix) => reserved.suffixes.insert(suffix.as_bytes().into()),
-                (Level::Any, _) => false,
-            };
-        }
-        Self { hosts: hosts.into(), ..reserved }
-    }
-
-    /// What serves these hosts where no rule for them does.
-    pub(super) fn default(&self) -> Option<Host<'_>> {
-        self.default.as_ref().map(Shard::only)
-    }
-
-    /// Whether the host itself is reserved, apart from those above it.
-    pub(super) fn names(&self, host: &HostMatch) -> bool {
-        matches!(host, HostMatch::Exact(name) if self.names.contains(name.as_str().as_bytes()))
-    }
-
-    #[inline]
-    fn takes(&self, host: &RequestHost<'_>) -> bool {
-        !(self.names.is_empty() && self.suffixes.is_empty()) && self.holds(host)
-    }
-
-    fn holds(&self, host: &RequestHost<'_>) -> bool {
-        let mut above = host.parent().filter(|_| !self.suffixes.is_empty());
-        while let Some(suffix) = above {
-            if self.suffixes.contains(suffix) {
-                return true;
+            let any = self.any.as_ref().map(Shard::only);
+            if passes_on && (!owned || fallthrough) {
+                visitor.host(Level::Any, Host::verdict(any), any);
+                return any
+                    .map_or(ControlFlow::Continue(()), |any| any.visit(path, &self.path_hasher, visitor));
             }
-            above = memchr::memchr(b'.', suffix).map(|dot| &suffix[dot + 1..]);
-        }
-        self.names.contains(host.as_bytes())
+            visitor.host(Level::Any, HostVerdict::OnlyDefault, None);
+            any
+        };
+        default.map_or(ControlFlow::Continue(()), |default| default.visit_default(visitor))
     }
 }

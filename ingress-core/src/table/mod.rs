@@ -15,6 +15,7 @@ mod hosts;
 mod multiset;
 mod options;
 mod radix;
+mod reserved;
 mod route;
 mod same;
 mod shard;
