@@ -5,8 +5,8 @@ use std::hint::black_box;
 use std::net::SocketAddr;
 
 use ingress_core::{
-    Algorithm, Endpoint, EndpointSet, PathMatch, RequestHead, RequestHost, RequestPath, RouteTable, Rule,
-    TableReader,
+    Algorithm, Backends, Conditions, Endpoint, EndpointSet, HostMatch, PathMatch, RequestHead, RequestHost,
+    RequestPath, RouteTable, Rule, TableReader,
 };
 
 fn reader() -> TableReader {
@@ -23,6 +23,23 @@ fn reader() -> TableReader {
         add("large.example", PathMatch::prefix(&format!("/service-{i}/api")).unwrap());
         add("large.example", PathMatch::exact(&format!("/service-{i}/api/exact")).unwrap());
     }
+    let long = format!("/{}", "element-of-a-long-path/".repeat(5));
+    add("large.example", PathMatch::prefix(&long).unwrap());
+    add("small.example", PathMatch::template("/users/{id}/{*rest}").unwrap());
+    let split =
+        Backends::split([("default/web:80".parse().unwrap(), 9), ("default/other:80".parse().unwrap(), 0)]);
+    let conditions = Conditions::default().method(&http::Method::PUT);
+    for (host, conditions) in [("split.example", Conditions::default()), ("condition.example", conditions)] {
+        let path = PathMatch::prefix("/").unwrap();
+        let rule = Rule::with_backends(host.parse().unwrap(), path, split.clone());
+        builder.rule(rule.with_conditions(conditions));
+    }
+    builder.reserve("*.reserved.example".parse().unwrap());
+    builder.rule(Rule::new(
+        HostMatch::Any,
+        PathMatch::prefix("/any").unwrap(),
+        "default/web:80".parse().unwrap(),
+    ));
     let endpoint = |i: u8| Endpoint::new(SocketAddr::from(([10, 0, 0, i], 80))).with_weight(u32::from(i));
     builder.endpoints("default/web:80".parse().unwrap(), (1..6).map(endpoint));
     ingress_core::table(builder.build().0).0
@@ -46,7 +63,7 @@ fn allocations(reader: &TableReader, host: &str, path: &str, want: bool) -> u64 
 fn lookup_and_choice_allocate_nothing() {
     let reader = reader();
     // A thread's first load registers it with the cell.
-    reader.with(|table| assert_eq!(table.host_count(), 3));
+    reader.with(|table| assert_eq!(table.host_count(), 6));
     let table = [
         ("small.example", "/service-2/a/b/c", true),
         ("small.example", "/other", false),
@@ -56,6 +73,12 @@ fn lookup_and_choice_allocate_nothing() {
         ("large.example", "/service-50/other", false),
         ("a.wild.example", "/service-3", true),
         ("a.wild.example", "/service-3/x", false),
+        ("large.example", &format!("/{}x", "element-of-a-long-path/".repeat(5)), true),
+        ("small.example", "/users/7/a/b", true),
+        ("split.example", "/a", true),
+        ("condition.example", "/a", false),
+        ("unknown.example", "/any", true),
+        ("a.b.reserved.example", "/any", false),
         ("unknown.example", "/", false),
         ("10.0.0.1", "/", false),
         ("", "/", false),

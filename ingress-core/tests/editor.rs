@@ -112,13 +112,18 @@ impl Model {
     }
 }
 
+/// Paths that have no room among the short ones of a host.
+const LONG: &str = "/a/b/one-element-that-is-so-long-that-it-alone-has-more-than-sixty-two-bytes";
+const LONGER: &str = "/a/b/one-element-that-is-so-long-that-it-alone-has-more-than-sixty-two-bytes/c";
+
 fn host() -> impl Strategy<Value = HostMatch> {
     select(vec!["", "a.x", "b.x", "c.x", "*.x", "*.a.x"]).prop_map(|text| text.parse().unwrap())
 }
 
 fn rules(host: HostMatch) -> impl Strategy<Value = Vec<Rule>> {
-    let path = select(vec!["", "/", "/a", "/a/", "/a/b", "/b", "/c/{x}"]);
+    let path = select(vec!["", "/", "/a", "/a/", "/a/b", "/b", "/c/{x}", LONG, LONGER]);
     let rule = (path, any::<bool>(), 0u8..4, 0u8..6, any::<bool>());
+    let one_host = host.clone();
     let rule = rule.prop_map(move |(path, exact, one, other, condition)| {
         let path = match path {
             "" => PathMatch::Default,
@@ -126,14 +131,30 @@ fn rules(host: HostMatch) -> impl Strategy<Value = Vec<Rule>> {
             path if exact => PathMatch::exact(path).unwrap(),
             path => PathMatch::prefix(path).unwrap(),
         };
+        let host = &one_host;
         let backends: Backends = match other {
             0..3 => Backends::split([(backend(one), 1), (backend(other), u32::from(other))]),
             _ => backend(one).into(),
         };
         let rule = Rule::with_backends(host.clone(), path, backends);
-        if condition { rule.with_conditions(Conditions::default().method(&http::Method::PUT)) } else { rule }
+        let source = finding(u32::from(one)).source.unwrap();
+        match condition {
+            true => {
+                rule.with_conditions(Conditions::default().method(&http::Method::PUT)).with_source(source)
+            }
+            false => rule,
+        }
     });
-    prop::collection::vec(rule, 0..8)
+    // More paths than fit into a small host.
+    let many = move |count: usize| -> Vec<_> {
+        let path = |number| PathMatch::prefix(&format!("/many/{number}")).unwrap();
+        (0..count).map(|number| Rule::new(host.clone(), path(number), backend(number as u8 % 4))).collect()
+    };
+    let counts = prop_oneof![4 => Just(0), 1 => 30usize..90];
+    (prop::collection::vec(rule, 0..8), counts).prop_map(move |(mut rules, count)| {
+        rules.extend(many(count));
+        rules
+    })
 }
 
 fn step() -> impl Strategy<Value = Step> {
