@@ -2,6 +2,9 @@
 
 use std::net::SocketAddr;
 
+#[cfg(any(feature = "client", feature = "server"))]
+use {std::convert::Infallible, tokio::sync::mpsc};
+
 /// What the accepting server knows of a request's connection; it stands in the request's extensions.
 ///
 /// [`server`](crate::server) puts it there. Another server can do the same, or tell the layer where to find
@@ -26,5 +29,28 @@ impl ConnectionInfo {
     pub fn with_tls(mut self, tls: bool) -> Self {
         self.tls = tls;
         self
+    }
+}
+
+/// Held by a tunnel for as long as it uses the client's connection, so that the server counts the connection as open.
+/// It is in the extensions of requests that ask for one.
+#[cfg(any(feature = "client", feature = "server"))]
+#[cfg_attr(not(feature = "client"), expect(dead_code, reason = "without a client there is no tunnel"))]
+#[derive(Clone, Debug)]
+pub(crate) struct Held(mpsc::Sender<Infallible>);
+
+#[cfg(any(feature = "client", feature = "server"))]
+impl Held {
+    /// The other end has no more senders when all tunnels have ended; they end when it is gone.
+    #[cfg(feature = "server")]
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Infallible>) {
+        let (sender, receiver) = mpsc::channel(1);
+        (Self(sender), receiver)
+    }
+
+    /// Waits until the server no longer waits.
+    #[cfg(feature = "client")]
+    pub(crate) async fn cut(&self) {
+        self.0.closed().await;
     }
 }

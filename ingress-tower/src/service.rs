@@ -14,7 +14,7 @@ use tower_service::Service;
 use crate::error::Kind;
 use crate::future::ResponseFuture;
 use crate::layer::{IngressLayer, Matched, Shared};
-use crate::proxy::{forward, headers};
+use crate::proxy::{forward, headers, upgrade};
 use crate::respond::{refuse, respond};
 use crate::{Body, BoxError, Error, match_route};
 
@@ -106,7 +106,11 @@ where
         let (client, tls) = self.shared.connection(&parts.extensions);
         let version = parts.version;
         let mut request = Request::from_parts(parts, Body::new(body));
+        let upgrade = upgrade::asked(&request);
         headers::prepare_request(&mut request, host, client, tls);
+        if let Some(protocols) = upgrade {
+            upgrade::ask(request.headers_mut(), protocols);
+        }
         if let Some(captures) = matched.captures.take() {
             request.extensions_mut().insert(captures);
         }

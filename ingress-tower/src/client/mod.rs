@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::header::{HeaderValue, TRANSFER_ENCODING};
+use http::header::{HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use http::uri::{Authority, PathAndQuery};
 use http::{Request, Response, Uri};
 use http_body::Body as _;
@@ -26,7 +26,8 @@ use crate::{Body, BoxError, TimedOut, Unsent};
 pub(crate) use body::UpstreamBody;
 use pool::{Connection, Pool};
 use resolve::resolve;
-use upload::{Progress, Upload};
+pub(crate) use upload::Progress;
+use upload::Upload;
 
 /// The default client: HTTP/1.1, with connections kept for each endpoint.
 ///
@@ -162,7 +163,10 @@ impl Shared {
             request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
 
-        while let Some(connection) = self.pool.take(&endpoint) {
+        // Whoever leaves HTTP, or only asks to, must not meet the requests of others.
+        let alone = request.headers().contains_key(UPGRADE);
+        let pooled = || if alone { None } else { self.pool.take(&endpoint) };
+        while let Some(connection) = pooled() {
             let again = repeatable(&request);
             let error = match self.exchange(connection, &endpoint, request).await {
                 Ok(response) => return Ok(response),
@@ -177,13 +181,13 @@ impl Shared {
                 (Err(error), _) => return Err(error),
             }
         }
-        match self.connect(&endpoint).await {
+        match self.connect(&endpoint, alone).await {
             Ok(connection) => self.exchange(connection, &endpoint, request).await,
             Err(error) => Err(Unsent::new(request, error).into()),
         }
     }
 
-    async fn connect(&self, endpoint: &Authority) -> Result<Connection, BoxError> {
+    async fn connect(&self, endpoint: &Authority, alone: bool) -> Result<Connection, BoxError> {
         let connecting = async {
             let addresses = resolve(endpoint, self.settings.local_names).await?;
             TcpStream::connect(&addresses[..]).await
@@ -193,8 +197,12 @@ impl Shared {
         stream.set_nodelay(true)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         // Ends when the endpoint closes, or when the sender is dropped. Its error is the sender's, too.
-        tokio::spawn(connection);
-        Ok(Connection::new(sender))
+        if alone {
+            tokio::spawn(connection.with_upgrades());
+        } else {
+            tokio::spawn(connection);
+        }
+        Ok(Connection::new(sender, alone))
     }
 
     async fn exchange(

@@ -24,6 +24,8 @@ pub(super) struct Connection {
     /// costs the timer nothing.
     pub(super) deadline: Pin<Box<Sleep>>,
     idle_since: Instant,
+    /// It carries one request only.
+    alone: bool,
     /// The runtime that drives it. A request of another one would have to wake it on every step.
     runtime: Id,
 }
@@ -49,12 +51,13 @@ struct Idle {
 }
 
 impl Connection {
-    pub(super) fn new(sender: SendRequest<Upload>) -> Self {
+    pub(super) fn new(sender: SendRequest<Upload>, alone: bool) -> Self {
         Self {
             sender,
             progress: Progress::new(),
             deadline: Box::pin(tokio::time::sleep(Duration::ZERO)),
             idle_since: Instant::now(),
+            alone,
             runtime: Handle::current().id(),
         }
     }
@@ -85,7 +88,7 @@ impl Pool {
 
     /// Keeps a connection whose response was read to its end.
     pub(super) fn give(&self, endpoint: &Authority, mut connection: Connection) {
-        if connection.sender.is_closed() {
+        if connection.alone || connection.sender.is_closed() {
             return;
         }
         let now = Instant::now();

@@ -14,7 +14,7 @@ use crate::{Body, BodyError};
 
 /// When the request in hand last made progress.
 #[derive(Clone, Debug)]
-pub(super) struct Progress(Arc<Last>);
+pub(crate) struct Progress(Arc<Last>);
 
 #[derive(Debug)]
 struct Last {
@@ -30,16 +30,16 @@ pub(super) struct Upload {
 }
 
 impl Progress {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::new(Last { epoch: Instant::now(), micros: AtomicU64::new(0) }))
     }
 
-    pub(super) fn note(&self) {
+    pub(crate) fn note(&self) {
         let micros = u64::try_from(self.0.epoch.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.0.micros.store(micros, Ordering::Relaxed);
     }
 
-    pub(super) fn last(&self) -> Instant {
+    pub(crate) fn last(&self) -> Instant {
         self.0.epoch + Duration::from_micros(self.0.micros.load(Ordering::Relaxed))
     }
 }

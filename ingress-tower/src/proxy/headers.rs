@@ -61,7 +61,8 @@ pub(crate) fn prepare_request(
     tls: bool,
 ) {
     let version = std::mem::replace(request.version_mut(), Version::HTTP_11);
-    let trailers = accepts_trailers(request.headers());
+    // It is about everybody on the way, and gRPC asks for it.
+    let trailers = lists(request.headers(), &header::TE, b"trailers");
     remove_hop_by_hop(request.headers_mut());
     set_length(request);
     let headers = request.headers_mut();
@@ -146,11 +147,11 @@ fn stated_length(headers: &HeaderMap) -> Option<u64> {
     digits.parse().ok()
 }
 
-/// `TE: trailers` is about everybody on the way, and gRPC asks for it.
-fn accepts_trailers(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(header::TE).iter();
-    let mut codings = values.flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
-    codings.any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+/// Whether the field has this member in its list.
+pub(crate) fn lists(headers: &HeaderMap, field: &HeaderName, member: &[u8]) -> bool {
+    let values = headers.get_all(field).iter();
+    let mut members = values.flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
+    members.any(|one| one.trim_ascii().eq_ignore_ascii_case(member))
 }
 
 /// Removes the names that are the gateway's to say, and those that frame, in the spelling of servers that

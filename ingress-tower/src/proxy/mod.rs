@@ -3,6 +3,13 @@
 mod contract;
 pub(crate) mod headers;
 pub(crate) mod tickets;
+#[cfg(feature = "client")]
+mod tunnel;
+#[cfg(feature = "client")]
+pub(crate) mod upgrade;
+#[cfg(not(feature = "client"))]
+#[path = "no_upgrade.rs"]
+pub(crate) mod upgrade;
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -16,6 +23,8 @@ use tower_service::Service;
 
 use crate::error::Kind;
 use crate::{Body, BodyError, BoxError, Error};
+
+use upgrade::Upgrading;
 
 pub use contract::{TimedOut, Unsent};
 
@@ -35,6 +44,7 @@ where
     C: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>>,
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
+    let upgrading = Upgrading::take(&mut request);
     let ticket = tickets::next(backend.index());
     let mut tried: Vec<&Endpoint> = Vec::new();
     let mut failure: Option<(Instant, Error)> = None;
@@ -45,7 +55,7 @@ where
             |error: Error| error.of_backend(backend.reference(), Some(endpoint.authority().clone()));
         *request.uri_mut() = uri(endpoint.authority().clone(), path.clone());
         let error = match send(&mut client, request).await {
-            Ok(response) => return accept(response).map_err(of_backend),
+            Ok(response) => return accept(response, upgrading).map_err(of_backend),
             Err(error) => error,
         };
         let unsent = error.downcast::<Unsent>().map_err(|error| of_backend(classify(error)))?;
@@ -69,14 +79,15 @@ where
     client.call(request).await.map_err(Into::into)
 }
 
-fn accept<B>(mut response: Response<B>) -> Result<Response<Body>, Error>
+fn accept<B>(mut response: Response<B>, upgrading: Option<Upgrading>) -> Result<Response<Body>, Error>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        // Nobody asked: the Upgrade field was not forwarded.
-        return Err(Error::new(Kind::Upstream));
+        let nobody_asked =
+            || Error::with_source(Kind::Upstream, "a change of protocol that nobody asked for");
+        return upgrading.ok_or_else(nobody_asked)?.accept(response);
     }
     if !headers::is_chunked_at_most(response.headers()) {
         return Err(Error::with_source(Kind::Upstream, "a transfer coding other than chunked"));

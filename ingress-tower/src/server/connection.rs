@@ -8,12 +8,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, HeaderValue};
+use http::header::{CONNECTION, HeaderValue, UPGRADE};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use hyper_util::server::graceful::GracefulConnection;
 use pin_project_lite::pin_project;
 use tokio::sync::watch;
 use tower::util::Oneshot;
@@ -22,6 +21,7 @@ use tower_service::Service;
 use super::io::{Protocol, ServerIo};
 use super::timer::HeadTimer;
 use super::{Server, Stream};
+use crate::connection::Held;
 use crate::{BoxError, ConnectionInfo};
 
 /// How often a silent HTTP/2 peer is asked whether it is still there.
@@ -89,8 +89,13 @@ pub(super) async fn serve<S, B>(
     let Some((io, protocol)) = detect(stream, &settings, &mut signals).await else { return };
     let ended = match protocol {
         Protocol::Http1 => {
-            let service = PerConnection { service, info, flag: Flag::Closing(signals.closing.clone()) };
-            run(http1_builder(&io, &settings).serve_connection(io, service), signals).await
+            let (held, mut tunnels) = Held::new();
+            let service = PerConnection { service, info, flag: Flag::Closing(signals.closing.clone(), held) };
+            let connection = http1_builder(&io, &settings).serve_connection(io, service).with_upgrades();
+            let ended = run(connection, http1::UpgradeableConnection::graceful_shutdown, signals).await;
+            // Done when the last tunnel is.
+            tunnels.recv().await;
+            ended
         }
         Protocol::Http2 => {
             let asked = Arc::<AtomicBool>::default();
@@ -98,7 +103,7 @@ pub(super) async fn serve<S, B>(
             let connection = http2_builder(&settings).serve_connection(io, service);
             tokio::select! {
                 biased;
-                ended = run(connection, signals) => ended,
+                ended = run(connection, http2::Connection::graceful_shutdown, signals) => ended,
                 () = silence(&asked, settings.idle_timeout) => return,
             }
         }
@@ -155,13 +160,13 @@ async fn silence(asked: &AtomicBool, limit: Duration) {
 }
 
 /// Runs a connection to its end, which is to be soon once the server has stopped.
-async fn run<C: GracefulConnection>(connection: C, mut signals: Signals) -> Result<(), C::Error> {
+async fn run<C: Future>(connection: C, shut_down: fn(Pin<&mut C>), mut signals: Signals) -> C::Output {
     let mut connection = pin!(connection);
     tokio::select! {
         // The connection comes first, so that a request that is already here counts as open.
         biased;
         ended = &mut connection => return ended,
-        () = signals.stopped() => connection.as_mut().graceful_shutdown(),
+        () = signals.stopped() => shut_down(connection.as_mut()),
     }
     connection.await
 }
@@ -186,8 +191,8 @@ struct PerConnection<S> {
 
 /// What connection and requests tell each other.
 enum Flag {
-    /// To the requests of HTTP/1: answers close the connection.
-    Closing(Arc<AtomicBool>),
+    /// To the requests of HTTP/1: answers close the connection, and tunnels hold it.
+    Closing(Arc<AtomicBool>, Held),
     /// From those of HTTP/2: there was one.
     Asked(Arc<AtomicBool>),
 }
@@ -203,7 +208,12 @@ where
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         request.extensions_mut().insert(self.info);
         let closing = match &self.flag {
-            Flag::Closing(closing) => Some(closing.clone()),
+            Flag::Closing(closing, held) => {
+                if request.headers().contains_key(UPGRADE) {
+                    request.extensions_mut().insert(held.clone());
+                }
+                Some(closing.clone())
+            }
             Flag::Asked(asked) => {
                 asked.store(true, Ordering::Relaxed);
                 None

@@ -1,0 +1,23 @@
+//! Without a client of this crate nobody joins two connections, so no request is let ask for another protocol.
+
+use http::{HeaderMap, HeaderValue, Request, Response};
+
+use crate::{Body, Error};
+
+pub(crate) enum Upgrading {}
+
+pub(crate) fn asked(_: &Request<Body>) -> Option<HeaderValue> {
+    None
+}
+
+pub(crate) fn ask(_: &mut HeaderMap, _: HeaderValue) {}
+
+impl Upgrading {
+    pub(crate) fn take(_: &mut Request<Body>) -> Option<Self> {
+        None
+    }
+
+    pub(super) fn accept<B>(self, _: Response<B>) -> Result<Response<Body>, Error> {
+        match self {}
+    }
+}
