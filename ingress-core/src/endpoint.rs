@@ -15,6 +15,7 @@ pub struct Endpoint {
     address: EndpointAddress,
     weight: u32,
     state: EndpointState,
+    protocol: Protocol,
     authority: Authority,
 }
 
@@ -40,6 +41,18 @@ pub enum EndpointState {
     Terminating,
     /// Not `serving`: never used.
     NotServing,
+}
+
+/// What an endpoint speaks: `appProtocol` of a Service's port (KEP-2433, KEP-3726).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum Protocol {
+    /// HTTP/1.1.
+    #[default]
+    Http1,
+    /// HTTP/2 without TLS, with prior knowledge (RFC 9113 section 3.3). gRPC needs it.
+    H2c,
 }
 
 /// The endpoints of one backend, with the order in which they are chosen.
@@ -69,7 +82,8 @@ impl Endpoint {
         // The first clone of a text moves it behind a shared count, which allocates: better here than in a
         // request.
         drop(authority.clone());
-        Self { address, weight: 1, state: EndpointState::Ready, authority }
+        let (state, protocol) = Default::default();
+        Self { address, weight: 1, state, protocol, authority }
     }
 
     /// Sets the endpoint's share relative to the weights of the others; with 0 it is never chosen.
@@ -86,6 +100,13 @@ impl Endpoint {
         self
     }
 
+    /// Sets what it speaks.
+    #[must_use]
+    pub fn with_protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = protocol;
+        self
+    }
+
     /// Where it is.
     pub fn address(&self) -> &EndpointAddress {
         &self.address
@@ -99,6 +120,11 @@ impl Endpoint {
     /// Whether it may be used.
     pub fn state(&self) -> EndpointState {
         self.state
+    }
+
+    /// What it speaks.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
     }
 
     /// Address or name, and port, as the authority of a URI, made once: cloning it allocates nothing.
@@ -136,15 +162,24 @@ impl fmt::Display for EndpointState {
     }
 }
 
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Http1 => "HTTP/1.1",
+            Self::H2c => "HTTP/2",
+        })
+    }
+}
+
 // ===== impl EndpointSet =====
 
 impl EndpointSet {
     /// Builds the set. The order does not matter: of endpoints with the same address the one in the best
-    /// state is kept, then the one with the greatest weight.
+    /// state is kept, then the one with the greatest weight, then the one with the first protocol.
     pub fn new(endpoints: impl IntoIterator<Item = Endpoint>, algorithm: &Algorithm) -> Self {
         let mut endpoints: Vec<_> = endpoints.into_iter().collect();
         endpoints.sort_by(|a, b| {
-            let key = |endpoint: &Endpoint| (endpoint.state, Reverse(endpoint.weight));
+            let key = |endpoint: &Endpoint| (endpoint.state, Reverse(endpoint.weight), endpoint.protocol);
             a.address.cmp(&b.address).then_with(|| key(a).cmp(&key(b)))
         });
         endpoints.dedup_by(|other, kept| other.address == kept.address);

@@ -20,7 +20,7 @@ pub use backend::{Backend, BackendRef, BackendRefError, PortRef, ResourceRef, Se
 pub use balance::{Algorithm, Balance};
 pub use condition::{Conditions, Unmet, ValueMatch};
 pub use diagnostic::{Code, Diagnostic, Severity};
-pub use endpoint::{Endpoint, EndpointAddress, EndpointSet, EndpointState};
+pub use endpoint::{Endpoint, EndpointAddress, EndpointSet, EndpointState, Protocol};
 pub use head::RequestHead;
 pub use host::{HostError, HostMatch, HostName, MAX_HOST_LEN, RequestHost};
 pub use path::{PathError, PathMatch, PathTemplate, PathText, RequestPath};

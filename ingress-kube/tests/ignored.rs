@@ -46,7 +46,8 @@ fn fields_of_services() {
         (format!("{ports}example.com/own}}]"), ""),
         (format!("{ports}kubernetes.io/ws}}]"), ""),
         (format!("{ports}https}}]"), "ports[1].appProtocol: https asks for TLS, "),
-        (format!("{ports}kubernetes.io/h2c}}]"), "ports[1].appProtocol: kubernetes.io/h2c asks for HTTP/2, "),
+        (format!("{ports}grpcs}}]"), "ports[1].appProtocol: grpcs asks for HTTP/2 over TLS, "),
+        (format!("{ports}kubernetes.io/h2c}}]"), ""),
         ("ports: [{port: 80}, {port: 443, appProtocol: https}]".into(), ""),
     ];
     for (service, want) in table {
@@ -64,10 +65,10 @@ fn fields_of_services() {
 #[test]
 fn kube_proxy_acts_on_what_is_about_the_choice() {
     let service =
-        "ports: [{port: 80, appProtocol: grpc}], sessionAffinity: ClientIP, internalTrafficPolicy: Local";
+        "ports: [{port: 80, appProtocol: grpcs}], sessionAffinity: ClientIP, internalTrafficPolicy: Local";
     let found = found_by(service, &Config::default().upstream(Upstream::ClusterIp));
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].contains("appProtocol: grpc asks for HTTP/2"), "{found:?}");
+    assert!(found[0].contains("appProtocol: grpcs asks for HTTP/2 over TLS"), "{found:?}");
 }
 
 #[test]

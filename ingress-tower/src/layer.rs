@@ -76,7 +76,8 @@ impl IngressLayer {
 impl<C> IngressLayer<C> {
     /// Routes by the table that `reader` sees, and carries requests upstream with `client`: any
     /// `tower::Service` that takes a [`Body`](crate::Body). It gets requests for
-    /// `http://address:port/path` whose `Host` field is the client's; see [`Unsent`](crate::Unsent) and
+    /// `http://address:port/path` whose `Host` field is the client's, and whose version is the one that the endpoint
+    /// speaks ([`Endpoint::protocol`](ingress_core::Endpoint::protocol)): HTTP/1.1, or HTTP/2; see [`Unsent`](crate::Unsent) and
     /// [`TimedOut`](crate::TimedOut) for what its errors can say.
     pub fn with_client(reader: TableReader, client: C) -> Self {
         let client_addr =

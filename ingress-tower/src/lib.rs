@@ -22,7 +22,8 @@
 //!    [`IngressLayer::client_addr`] finds it: without it they are absent. `X-Forwarded-Proto` is `http`
 //!    unless a [`ConnectionInfo`] says that the connection is encrypted.
 //!    [`Captures`] of a template or regular expression path are put into the request's extensions.
-//! 4. An endpoint of the backend is chosen; none: 503. It is sent the request over HTTP/1.1. Where nothing
+//! 4. An endpoint of the backend is chosen; none: 503. It is sent the request over HTTP/1.1,
+//!    or over HTTP/2 with prior knowledge where that is its protocol. Where nothing
 //!    could be sent, the next endpoint is tried; none left: 502. An endpoint that fails: 502, and 504 if it
 //!    does not begin to answer in time. A body of the client's that breaks off: 400.
 //!    A request of HTTP/1.1 that asks for another protocol (`Upgrade`, as WebSocket does) is sent on a connection of
@@ -30,10 +31,11 @@
 //! 5. Bodies stream both ways, each frame when the other side asks for it. Trailers of a response reach HTTP/2
 //!    clients, gRPC's among them, as they come. Over HTTP/1.1 hyper sends only trailers that the `Trailer`
 //!    field announced, and to a client only if its request said `TE: trailers`; others are dropped. That is
-//!    so for every request that [`HttpClient`] sends, also where the client's was HTTP/2 and announced
-//!    nothing: its trailers are not known before the head is sent.
+//!    so for every request that [`HttpClient`] sends over HTTP/1.1, also where the client's was HTTP/2 and announced
+//!    nothing: its trailers are not known before the head is sent. To endpoints that speak HTTP/2 all trailers pass,
+//!    so all kinds of gRPC calls do.
 //!
-//! Answers of the data plane itself carry an [`Error`] in their extensions.
+//! Answers of the data plane itself carry an [`Error`] in their extensions. To a gRPC call they are a status of gRPC.
 //!
 //! # Features
 //!

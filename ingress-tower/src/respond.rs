@@ -1,15 +1,40 @@
 //! Errors become responses here, and nowhere else.
 
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Response, StatusCode, Version};
 
 use crate::{Body, Error};
 
+/// What a client understands as an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// A status and a line of text.
+    Http,
+    /// The status of a call, in an answer that has only trailers.
+    Grpc,
+}
+
+impl Shape {
+    /// The shape for whoever sent a request with these fields.
+    pub(crate) fn of(request: &HeaderMap) -> Self {
+        let rest =
+            request.get(CONTENT_TYPE).and_then(|kind| kind.as_bytes().strip_prefix(b"application/grpc"));
+        // gRPC-Web is another protocol.
+        match rest {
+            Some([] | [b'+' | b';', ..]) => Self::Grpc,
+            _ => Self::Http,
+        }
+    }
+}
+
 /// The answer for an error: its status, the status again as a line of text, and the error itself in the
 /// extensions. What went wrong inside is for the log, not for the client.
-pub(crate) fn respond(error: Error) -> Response<Body> {
+pub(crate) fn respond(error: Error, shape: Shape) -> Response<Body> {
     #[cfg(feature = "tracing")]
     crate::log::answered(&error);
+    if shape == Shape::Grpc {
+        return respond_to_call(error);
+    }
     let status = error.status();
     let mut response = Response::new(Body::from(text(status)));
     *response.status_mut() = status;
@@ -26,10 +51,31 @@ pub(crate) fn respond(error: Error) -> Response<Body> {
 /// The answer to a request that cannot be taken for what it says. Nobody knows what follows on such a
 /// connection, so HTTP/1 closes it; `version` is the client's, since HTTP/2 forbids the field.
 pub(crate) fn refuse(error: Error, version: Version) -> Response<Body> {
-    let mut response = respond(error);
+    let mut response = respond(error, Shape::Http);
     if version < Version::HTTP_2 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    response
+}
+
+/// The answer to a gRPC call: 200, and the call's status where the trailers would be
+/// (<https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>, "Trailers-Only").
+fn respond_to_call(error: Error) -> Response<Body> {
+    // What clients make of an HTTP status themselves (doc/http-grpc-status-mapping.md).
+    let status = match error.status() {
+        StatusCode::NOT_FOUND => "12",
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => "14",
+        StatusCode::BAD_REQUEST => "13",
+        _ => "2",
+    };
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert("grpc-status", HeaderValue::from_static(status));
+    if let Ok(message) = HeaderValue::from_str(&error.to_string()) {
+        headers.insert("grpc-message", message);
+    }
+    response.extensions_mut().insert(error);
     response
 }
 

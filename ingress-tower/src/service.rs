@@ -15,7 +15,7 @@ use crate::error::Kind;
 use crate::future::ResponseFuture;
 use crate::layer::{IngressLayer, Matched, Shared};
 use crate::proxy::{forward, headers, upgrade};
-use crate::respond::{refuse, respond};
+use crate::respond::{Shape, refuse, respond};
 use crate::{Body, BoxError, Error, match_route};
 
 /// A service with the routing table in front, made by [`IngressLayer`].
@@ -133,20 +133,21 @@ where
         + 'static,
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
+    let shape = Shape::of(request.headers());
     if let Some(service) = shared.resources.get(matched.backend.reference()) {
         *request.uri_mut() = matched.path.clone().into();
         let answer = service.clone().oneshot(request);
         return ResponseFuture::boxed(async move {
-            answer.await.unwrap_or_else(|error| respond(matched.resource_failed(error)))
+            answer.await.unwrap_or_else(|error| respond(matched.resource_failed(error), shape))
         });
     }
     if matches!(matched.backend.reference(), BackendRef::Resource(_)) {
-        return ResponseFuture::ready(respond(matched.no_resource()));
+        return ResponseFuture::ready(respond(matched.no_resource(), shape));
     }
     let client = shared.client.clone();
     ResponseFuture::boxed(async move {
         let answer = forward(client, matched.backend, request, matched.path).await;
-        let mut response = answer.unwrap_or_else(respond);
+        let mut response = answer.unwrap_or_else(|error| respond(error, shape));
         if response.status() == StatusCode::NOT_MODIFIED && version < Version::HTTP_2 {
             response.body_mut().silence();
         }
@@ -165,7 +166,7 @@ impl<B> Service<Request<B>> for NotFound {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, _: Request<B>) -> Self::Future {
-        ready(Ok(respond(Error::new(Kind::NotRouted))))
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        ready(Ok(respond(Error::new(Kind::NotRouted), Shape::of(request.headers()))))
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{AmbiguousPaths, HostFallthrough, RouteTable};
-use crate::{Backend, Diagnostics, Endpoint, EndpointState, Source};
+use crate::{Backend, Diagnostics, Endpoint, EndpointState, Protocol, Source};
 
 /// A table written out. Serialises to the same bytes for equal tables of one generation.
 #[derive(Debug, Serialize)]
@@ -49,12 +49,13 @@ struct EndpointDump<'t> {
     address: &'t str,
     weight: u32,
     state: EndpointState,
+    protocol: Protocol,
 }
 
 impl<'t> EndpointDump<'t> {
     fn new(endpoint: &'t Endpoint) -> Self {
         let address = endpoint.authority().as_str();
-        Self { address, weight: endpoint.weight(), state: endpoint.state() }
+        Self { address, weight: endpoint.weight(), state: endpoint.state(), protocol: endpoint.protocol() }
     }
 }
 

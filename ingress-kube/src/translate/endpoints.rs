@@ -11,7 +11,7 @@ use ingress_core::{Code, Endpoint, EndpointState};
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 use k8s_openapi::api::discovery::v1::{Endpoint as SliceEndpoint, EndpointPort, EndpointSlice};
 
-use super::{Output, api};
+use super::{Output, api, protocol};
 use crate::store::Stored;
 
 /// The endpoints of a port in all slices of its Service. The builder removes duplicates, and chooses among
@@ -26,10 +26,12 @@ pub(super) fn join(
     let mut endpoints = Vec::new();
     let mut port_found = false;
     for slice in slices {
-        for number in ports(slice, name, out) {
+        for (number, own) in ports(slice, name, out) {
             port_found = true;
-            let endpoint =
-                |(address, state)| Endpoint::new(SocketAddr::new(address, number)).with_state(state);
+            let protocol = protocol::spoken(port.app_protocol.as_deref().or(own));
+            let endpoint = |(address, state)| {
+                Endpoint::new(SocketAddr::new(address, number)).with_state(state).with_protocol(protocol)
+            };
             endpoints.extend(addresses(slice, out).into_iter().map(endpoint));
         }
     }
@@ -39,8 +41,9 @@ pub(super) fn join(
     endpoints
 }
 
-/// The numbers of the slice's TCP ports with this name; there is at most one in a valid slice.
-fn ports(slice: &Stored<EndpointSlice>, name: &str, out: &mut Output) -> Vec<u16> {
+/// The numbers of the slice's TCP ports with this name, each with its `appProtocol`; there is at most one in a valid
+/// slice.
+fn ports<'s>(slice: &'s Stored<EndpointSlice>, name: &str, out: &mut Output) -> Vec<(u16, Option<&'s str>)> {
     let mut numbers = Vec::new();
     for (index, port) in slice.object.ports.iter().flatten().enumerate() {
         if port.name.as_deref().unwrap_or_default() != name || !is_tcp(port.protocol.as_deref()) {
@@ -48,7 +51,7 @@ fn ports(slice: &Stored<EndpointSlice>, name: &str, out: &mut Output) -> Vec<u16
         }
         let Some(number) = port.port else { continue };
         match u16::try_from(number) {
-            Ok(number) if number != 0 => numbers.push(number),
+            Ok(number) if number != 0 => numbers.push((number, port.app_protocol.as_deref())),
             _ => {
                 let field = format!("ports[{index}].port");
                 let message = format!("{number} is no port number");
@@ -156,7 +159,10 @@ pub(super) fn through_cluster_ip(
 ) -> Vec<Endpoint> {
     let number = u16::try_from(port.port).ok().filter(|&number| number != 0);
     let (field, message) = match (dialable(address), number) {
-        (Ok(address), Some(number)) => return vec![Endpoint::new(SocketAddr::new(address, number))],
+        (Ok(address), Some(number)) => {
+            let protocol = protocol::spoken(port.app_protocol.as_deref());
+            return vec![Endpoint::new(SocketAddr::new(address, number)).with_protocol(protocol)];
+        }
         (Err(why), _) => ("spec.clusterIP", format!("{why}: {address:?}")),
         (_, None) => ("spec.ports", format!("{} is no port number", port.port)),
     };

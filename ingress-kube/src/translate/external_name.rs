@@ -7,6 +7,7 @@ use ingress_core::{Code, Endpoint, HostError, HostMatch, HostName, PortRef};
 use k8s_openapi::api::core::v1::Service;
 
 use super::key::Key;
+use super::protocol;
 use super::service::{Problem, find_port, port_field};
 use crate::store::Stored;
 use crate::{Config, Store};
@@ -43,7 +44,9 @@ pub(super) fn resolve(
         return Err(problem("", &help));
     }
     let name = name(store, target).map_err(|(why, help)| problem(&format!(": {why}"), help))?;
-    Ok(Endpoint::named(name, number(service, port)?))
+    let found = find_port(&service.object, port).ok();
+    let protocol = protocol::spoken(found.and_then(|found| found.app_protocol.as_deref()));
+    Ok(Endpoint::named(name, number(service, port)?).with_protocol(protocol))
 }
 
 /// The DNS name, or why it is none to be followed and what to write instead.

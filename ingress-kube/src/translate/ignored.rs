@@ -9,7 +9,7 @@
 use ingress_core::Code;
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 
-use super::Output;
+use super::{Output, protocol};
 use crate::Upstream;
 use crate::store::Stored;
 
@@ -42,22 +42,13 @@ pub(super) fn report(service: &Stored<Service>, port: &ServicePort, upstream: Up
             format!("the field has no effect: {value} needs zones or nodes, which are not told apart");
         find(field.into(), message, "leave it out, or let kube-proxy choose: --upstream cluster-ip");
     }
-    let protocol = port.app_protocol.as_deref().unwrap_or_default();
-    if let Some(speaks) = unspoken(protocol) {
+    if let Some(speaks) = protocol::unspoken(port.app_protocol.as_deref()) {
+        let protocol = port.app_protocol.as_deref().unwrap_or_default();
         let index =
             spec.ports.iter().flatten().position(|other| std::ptr::eq(other, port)).unwrap_or_default();
         let message =
             format!("{protocol} asks for {speaks}, but requests are sent over HTTP/1.1 without TLS");
-        find(format!("spec.ports[{index}].appProtocol"), message, "offer a port that speaks plain HTTP/1.1");
-    }
-}
-
-/// What a protocol asks for beyond plain HTTP/1.1 (KEP-3726, IANA service names).
-fn unspoken(protocol: &str) -> Option<&'static str> {
-    match protocol {
-        "https" | "kubernetes.io/wss" | "wss" => Some("TLS"),
-        "kubernetes.io/h2c" | "h2c" | "http2" | "grpc" => Some("HTTP/2"),
-        "grpcs" => Some("HTTP/2 over TLS"),
-        _ => None,
+        let help = "offer a port that speaks plain HTTP/1.1, or HTTP/2 without TLS with appProtocol: kubernetes.io/h2c";
+        find(format!("spec.ports[{index}].appProtocol"), message, help);
     }
 }

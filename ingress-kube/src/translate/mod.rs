@@ -42,6 +42,7 @@ mod key;
 mod ownership;
 mod parameters;
 mod path;
+mod protocol;
 mod service;
 mod slices;
 mod translator;

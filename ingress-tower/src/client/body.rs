@@ -45,6 +45,15 @@ impl UpstreamBody {
         Body::upstream(Self { incoming, lease: Some(lease) })
     }
 
+    /// The body of a response on a connection that others use at the same time. Dropped before its end, it cancels
+    /// the request.
+    pub(super) fn shared(incoming: Incoming) -> Body {
+        if incoming.is_end_stream() {
+            return Body::empty();
+        }
+        Body::upstream(Self { incoming, lease: None })
+    }
+
     fn give_back(&mut self) {
         if let Some(Lease { connection, endpoint, pool }) = self.lease.take() {
             pool.give(&endpoint, connection);

@@ -1,6 +1,7 @@
-//! Carries requests to endpoints over pooled HTTP/1.1 connections.
+//! Carries requests to endpoints over connections that are kept: of HTTP/1.1, or HTTP/2 where the endpoint speaks it.
 
 mod body;
+mod http2;
 mod pool;
 mod resolve;
 mod upload;
@@ -13,9 +14,10 @@ use std::time::Duration;
 
 use http::header::{HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use http::uri::{Authority, PathAndQuery};
-use http::{Request, Response, Uri};
+use http::{Request, Response, Uri, Version};
 use http_body::Body as _;
-use hyper::client::conn::http1;
+use hyper::body::Incoming;
+use hyper::client::conn::{TrySendError, http1};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
@@ -29,9 +31,11 @@ use resolve::resolve;
 pub(crate) use upload::Progress;
 use upload::Upload;
 
-/// The default client: HTTP/1.1, with connections kept for each endpoint.
+/// The default client: HTTP/1.1, with connections kept for each endpoint, and HTTP/2 with prior knowledge for requests
+/// whose version is [`Version::HTTP_2`].
 ///
-/// Each thread takes its own connections first, the most recently used one before others, and then those of
+/// Over HTTP/2 all requests of a runtime to an endpoint share a connection; what is more than the endpoint takes at a
+/// time waits. Of HTTP/1.1 each thread takes its own connections first, the most recently used one before others, and then those of
 /// other threads of its runtime: where each thread runs a runtime, no request wakes another thread.
 ///
 /// A request that meets a connection closed before it was used takes another one; [`Unsent`] is returned when
@@ -60,6 +64,7 @@ pub struct HttpClientBuilder {
 struct Shared {
     settings: HttpClientBuilder,
     pool: Arc<Pool>,
+    http2: http2::Connections,
 }
 
 // ===== impl HttpClientBuilder =====
@@ -116,7 +121,7 @@ impl HttpClientBuilder {
     /// The client.
     pub fn build(self) -> HttpClient {
         let pool = Arc::new(Pool::new(self.idle_timeout, self.max_idle));
-        HttpClient { shared: Arc::new(Shared { settings: self, pool }) }
+        HttpClient { shared: Arc::new(Shared { settings: self, pool, http2: http2::Connections::default() }) }
     }
 }
 
@@ -158,6 +163,9 @@ impl Shared {
         let uri = std::mem::take(request.uri_mut()).into_parts();
         let endpoint = uri.authority.ok_or("the URI names no endpoint")?;
         *request.uri_mut() = Uri::from(uri.path_and_query.unwrap_or(PathAndQuery::from_static("/")));
+        if request.version() == Version::HTTP_2 {
+            return self.send_http2(request, &endpoint).await;
+        }
         if !request.body().is_end_stream() && request.body().size_hint().exact().is_none() {
             // Left to itself, hyper sends no body of unknown length with GET.
             request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
@@ -187,14 +195,27 @@ impl Shared {
         }
     }
 
-    async fn connect(&self, endpoint: &Authority, alone: bool) -> Result<Connection, BoxError> {
-        let connecting = async {
-            let addresses = resolve(endpoint, self.settings.local_names).await?;
-            TcpStream::connect(&addresses[..]).await
+    async fn send_http2(
+        &self,
+        mut request: Request<Body>,
+        endpoint: &Authority,
+    ) -> Result<Response<Body>, BoxError> {
+        let connect = async || self.dial(endpoint).await;
+        let mut sender = match self.http2.get(endpoint, self.settings.idle_timeout, connect).await {
+            Ok(sender) => sender,
+            Err(error) => return Err(Unsent::new(request, error).into()),
         };
-        let connecting = tokio::time::timeout(self.settings.connect_timeout, connecting);
-        let stream = connecting.await.map_err(|_| "connecting took too long")??;
-        stream.set_nodelay(true)?;
+        http2::prepare(&mut request, endpoint);
+        let progress = Progress::new();
+        let request = request.map(|body| Upload::new(body, &progress));
+        let sleep = pin!(tokio::time::sleep(Duration::ZERO));
+        let deadline = Deadline::begin(self.settings.head_timeout, sleep, &progress);
+        let response = answered(sender.try_send_request(request), deadline).await?;
+        Ok(response.map(UpstreamBody::shared))
+    }
+
+    async fn connect(&self, endpoint: &Authority, alone: bool) -> Result<Connection, BoxError> {
+        let stream = self.dial(endpoint).await?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         // Ends when the endpoint closes, or when the sender is dropped. Its error is the sender's, too.
         if alone {
@@ -205,6 +226,17 @@ impl Shared {
         Ok(Connection::new(sender, alone))
     }
 
+    async fn dial(&self, endpoint: &Authority) -> Result<TcpStream, BoxError> {
+        let connecting = async {
+            let addresses = resolve(endpoint, self.settings.local_names).await?;
+            TcpStream::connect(&addresses[..]).await
+        };
+        let connecting = tokio::time::timeout(self.settings.connect_timeout, connecting);
+        let stream = connecting.await.map_err(|_| "connecting took too long")??;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
     async fn exchange(
         &self,
         mut connection: Connection,
@@ -212,23 +244,29 @@ impl Shared {
         request: Request<Body>,
     ) -> Result<Response<Body>, BoxError> {
         let request = request.map(|body| Upload::new(body, &connection.progress));
-        let mut answer = pin!(connection.sender.try_send_request(request));
-        let mut deadline =
+        let deadline =
             Deadline::begin(self.settings.head_timeout, connection.deadline.as_mut(), &connection.progress);
-        let answered = poll_fn(|cx| match answer.as_mut().poll(cx) {
-            Poll::Ready(answer) => Poll::Ready(Some(answer)),
-            Poll::Pending => deadline.poll(cx).map(|()| None),
-        });
-        match answered.await {
-            None => Err(TimedOut.into()),
-            Some(Ok(response)) => {
-                Ok(response.map(|body| UpstreamBody::leased(body, connection, endpoint, &self.pool)))
-            }
-            Some(Err(mut error)) => Err(match error.take_message() {
-                Some(request) => Unsent::new(request.map(Upload::into_inner), error.into_error()).into(),
-                None => error.into_error().into(),
-            }),
-        }
+        let response = answered(connection.sender.try_send_request(request), deadline).await?;
+        Ok(response.map(|body| UpstreamBody::leased(body, connection, endpoint, &self.pool)))
+    }
+}
+
+/// Waits for the answer as long as it may take. A request of which nothing was sent is handed back as [`Unsent`].
+async fn answered(
+    answer: impl Future<Output = Result<Response<Incoming>, TrySendError<Request<Upload>>>>,
+    mut deadline: Deadline<'_>,
+) -> Result<Response<Incoming>, BoxError> {
+    let mut answer = pin!(answer);
+    let answered = poll_fn(|cx| match answer.as_mut().poll(cx) {
+        Poll::Ready(answer) => Poll::Ready(Some(answer)),
+        Poll::Pending => deadline.poll(cx).map(|()| None),
+    });
+    match answered.await {
+        None => Err(TimedOut.into()),
+        Some(answer) => answer.map_err(|mut error| match error.take_message() {
+            Some(request) => Unsent::new(request.map(Upload::into_inner), error.into_error()).into(),
+            None => error.into_error().into(),
+        }),
     }
 }
 

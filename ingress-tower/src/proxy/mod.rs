@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
-use http::{Request, Response, StatusCode};
-use ingress_core::{Backend, Endpoint, RequestPath};
+use http::{Request, Response, StatusCode, Version};
+use ingress_core::{Backend, Endpoint, Protocol, RequestPath};
 use tower_service::Service;
 
 use crate::error::Kind;
@@ -54,6 +54,11 @@ where
         let of_backend =
             |error: Error| error.of_backend(backend.reference(), Some(endpoint.authority().clone()));
         *request.uri_mut() = uri(endpoint.authority().clone(), path.clone());
+        *request.version_mut() = match endpoint.protocol() {
+            // Nobody leaves HTTP/2 as a whole for another protocol.
+            Protocol::H2c if upgrading.is_none() => Version::HTTP_2,
+            _ => Version::HTTP_11,
+        };
         let error = match send(&mut client, request).await {
             Ok(response) => return accept(response, upgrading).map_err(of_backend),
             Err(error) => error,

@@ -4,7 +4,7 @@ mod text;
 mod watch;
 
 use super::{Route, RouteTable, UnservedRule};
-use crate::{BackendRef, Diagnostic, Endpoint, EndpointSet, EndpointState, RequestHead, Source};
+use crate::{BackendRef, Diagnostic, Endpoint, EndpointSet, EndpointState, Protocol, RequestHead, Source};
 use watch::Watch;
 
 /// What [`RouteTable::lookup`] does with a request, and why.
@@ -142,6 +142,8 @@ pub struct EndpointStep {
     pub weight: u32,
     /// What its EndpointSlice says.
     pub state: EndpointState,
+    /// What it speaks.
+    pub protocol: Protocol,
     /// Whether it may be chosen: it is ready, or no endpoint is and it still serves; and it has a weight.
     pub eligible: bool,
 }
@@ -190,6 +192,7 @@ pub(super) fn endpoint_steps(set: &EndpointSet) -> impl Iterator<Item = Endpoint
         address: endpoint.authority().as_str().into(),
         weight: endpoint.weight(),
         state: endpoint.state(),
+        protocol: endpoint.protocol(),
         eligible: usable && endpoint.weight() > 0,
     };
     let usable = set.as_slice().iter().map(|endpoint| (endpoint, true));

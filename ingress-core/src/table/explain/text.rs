@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{BackendStep, EndpointStep, Explanation, HostVerdict, Outcome, ReadingStep, RuleStep, Verdict};
-use crate::{BackendRef, Code, EndpointState};
+use crate::{BackendRef, Code, EndpointState, Protocol};
 
 /// Of rules with other paths at most this many are listed.
 const MAX_OTHERS: usize = 12;
@@ -151,6 +151,10 @@ impl fmt::Display for EndpointStep {
             (false, EndpointState::NotServing) => ", not used",
             (false, _) => ", not used for its weight",
         };
-        write!(f, "{}, weight {}{why}", self.state, self.weight)
+        write!(f, "{}, weight {}", self.state, self.weight)?;
+        if self.protocol != Protocol::default() {
+            write!(f, ", {}", self.protocol)?;
+        }
+        f.write_str(why)
     }
 }
