@@ -8,6 +8,7 @@ use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 use ingress_core::{AmbiguousPaths, HostFallthrough};
 use ingress_kube::{Config, HostOwnership, Upstream};
+use ingress_tower::TrustedProxies;
 
 use crate::check::CheckOptions;
 use crate::diff::DiffOptions;
@@ -138,6 +139,17 @@ pub(crate) struct ListenOptions {
     /// Address for /healthz, /readyz and /config_dump
     #[arg(long, env = "INGRESS_ADMIN", value_name = "ADDR", default_value = "127.0.0.1:10254")]
     pub(crate) admin: SocketAddr,
+
+    /// Addresses and ranges of proxies whose X-Forwarded-For, -Proto, -Host, -Port and X-Request-ID are believed, such as
+    /// 10.0.0.0/8; from all others they are replaced
+    #[arg(
+        long,
+        env = "INGRESS_TRUSTED_PROXIES",
+        value_name = "CIDR,...",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) trusted_proxies: TrustedProxies,
 
     /// Threads that serve traffic [default: one for each core]
     #[arg(long, env = "INGRESS_WORKERS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]

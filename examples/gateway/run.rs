@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use ingress_core::{RouteTable, TableReader, TableWriter};
 use ingress_kube::IngressController;
 use ingress_kube::manifests::{ManifestDir, WatchHandle};
-use ingress_tower::IngressService;
+use ingress_tower::IngressLayer;
 use ingress_tower::server::Server;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -58,7 +58,8 @@ async fn serve(
     let mut serve_admin = tokio::spawn(admin.clone().serve(admin_listener));
     let _watching = load(manifests, controller(writer)).await?;
 
-    let service = IngressService::new(reader.clone());
+    let layer = IngressLayer::new(reader.clone()).trusted_proxies(options.listen.trusted_proxies.clone());
+    let service = layer.into_service();
     let server = Server::new().drain_limit(options.listen.shutdown_grace_period);
     let (listener, http_addr) = listeners.http;
     let workers = Workers::start(options.listen.workers(), &listener, &service, &server)?;

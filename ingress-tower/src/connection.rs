@@ -14,6 +14,8 @@ use {std::convert::Infallible, tokio::sync::mpsc};
 pub struct ConnectionInfo {
     /// The address from which the client connected.
     pub client: SocketAddr,
+    /// The address to which the client connected, if it is known.
+    pub local: Option<SocketAddr>,
     /// Whether the connection is encrypted.
     pub tls: bool,
 }
@@ -21,7 +23,14 @@ pub struct ConnectionInfo {
 impl ConnectionInfo {
     /// A plaintext connection from this address.
     pub fn new(client: SocketAddr) -> Self {
-        Self { client, tls: false }
+        Self { client, local: None, tls: false }
+    }
+
+    /// Says to which address the client connected; its port is the `X-Forwarded-Port`.
+    #[must_use]
+    pub fn with_local(mut self, local: SocketAddr) -> Self {
+        self.local = Some(local);
+        self
     }
 
     /// Says whether the connection is encrypted.

@@ -1,19 +1,20 @@
 //! The layer, and what layer and service share.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::Extensions;
 use http::request::Parts;
 use http::uri::PathAndQuery;
+use http::{Extensions, HeaderValue};
 use ingress_core::{Backend, TableReader};
 use tower_layer::Layer;
 
 use crate::error::Kind;
+use crate::proxy::origin::{Origin, Origins, Peer};
 use crate::proxy::{forwarded_path, tickets};
 use crate::service::Ingress;
-use crate::{BoxError, Captures, ConnectionInfo, Error, ResourceRegistry, match_route};
+use crate::{BoxError, Captures, ConnectionInfo, Error, ResourceRegistry, TrustedProxies, match_route};
 
 /// Puts the routing table in front of a service: requests that a route takes are proxied, all others reach
 /// the service unchanged.
@@ -53,6 +54,7 @@ pub(crate) struct Shared<C> {
     pub(crate) client: C,
     pub(crate) resources: Arc<ResourceRegistry>,
     client_addr: fn(&Extensions) -> Option<SocketAddr>,
+    origins: Origins,
 }
 
 /// A request that a route takes.
@@ -82,7 +84,8 @@ impl<C> IngressLayer<C> {
     pub fn with_client(reader: TableReader, client: C) -> Self {
         let client_addr =
             |extensions: &Extensions| extensions.get::<ConnectionInfo>().map(|info| info.client);
-        Self { shared: Shared { reader, client, resources: Arc::default(), client_addr } }
+        let (resources, origins) = Default::default();
+        Self { shared: Shared { reader, client, resources, client_addr, origins } }
     }
 
     /// Answers for backends within this process.
@@ -99,6 +102,26 @@ impl<C> IngressLayer<C> {
     #[must_use]
     pub fn client_addr(mut self, find: fn(&Extensions) -> Option<SocketAddr>) -> Self {
         self.shared.client_addr = find;
+        self
+    }
+}
+
+impl<C> IngressLayer<C> {
+    /// Says whose word about clients counts. Where a trusted proxy sent the request, `X-Forwarded-For` is appended to,
+    /// `X-Real-IP` is the nearest address in it that is no trusted proxy's, and its `X-Forwarded-Proto`, `-Host` and
+    /// `-Port` and its `X-Request-ID` are kept where they can be read. From anybody else they are replaced. The host of a
+    /// route is never taken from them. Default: nobody.
+    #[must_use]
+    pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.shared.origins.trusted = proxies;
+        self
+    }
+
+    /// Says whether requests that come without an `X-Request-ID` of a trusted proxy get one: 128 random bits as
+    /// hexadecimal digits. Default: yes.
+    #[must_use]
+    pub fn request_ids(mut self, make: bool) -> Self {
+        self.shared.origins.request_ids = make;
         self
     }
 }
@@ -127,10 +150,15 @@ impl<C> Shared<C> {
         Ok(Some(Matched { backend, path: forwarded_path(&parts.uri, path)?, captures }))
     }
 
-    /// The client's address, if it is known, and whether it is known that the connection is encrypted.
-    pub(crate) fn connection(&self, extensions: &Extensions) -> (Option<IpAddr>, bool) {
-        let client = (self.client_addr)(extensions).map(|client| client.ip());
-        (client, extensions.get::<ConnectionInfo>().is_some_and(|info| info.tls))
+    /// What the endpoint is told of where a request comes from; `host` is what it asks for.
+    pub(crate) fn origin(&self, parts: &Parts, host: Option<&HeaderValue>) -> Origin {
+        let info = parts.extensions.get::<ConnectionInfo>();
+        let peer = Peer {
+            address: (self.client_addr)(&parts.extensions).map(|client| client.ip()),
+            tls: info.is_some_and(|info| info.tls),
+            port: info.and_then(|info| info.local).map(|local| local.port()),
+        };
+        self.origins.of(&parts.headers, peer, host)
     }
 }
 

@@ -16,11 +16,13 @@
 //!    with 400 (rulings R4 and R5 of `ingress_core`), a transfer coding other than `chunked` with 501. HTTP/1
 //!    connections are closed then.
 //! 2. The table is asked. No route: the inner service, or 404.
-//! 3. Fields that are about the connection go, the gateway's own (`X-Forwarded-For`, `-Proto`, `-Host`,
-//!    `X-Real-IP`) replace whatever the client claimed, and the normalised path is what is forwarded.
+//! 3. Fields that are about the connection go, the gateway's own (`X-Forwarded-For`, `-Proto`, `-Host`, `-Port`,
+//!    `X-Real-IP`, `X-Request-ID`) replace whatever the client claimed, unless it is one of the
+//!    [`TrustedProxies`], and the normalised path is what is forwarded.
 //!    `X-Forwarded-For` and `X-Real-IP` need the client's address, from a [`ConnectionInfo`] or where
 //!    [`IngressLayer::client_addr`] finds it: without it they are absent. `X-Forwarded-Proto` is `http`
-//!    unless a [`ConnectionInfo`] says that the connection is encrypted.
+//!    unless a [`ConnectionInfo`] says that the connection is encrypted, and `X-Forwarded-Port` needs one that knows to
+//!    which address the client connected.
 //!    [`Captures`] of a template or regular expression path are put into the request's extensions.
 //! 4. An endpoint of the backend is chosen; none: 503. It is sent the request over HTTP/1.1,
 //!    or over HTTP/2 with prior knowledge where that is its protocol. Where nothing
@@ -65,6 +67,7 @@ mod respond;
 #[cfg(feature = "server")]
 pub mod server;
 mod service;
+mod trusted;
 
 pub use body::{Body, BodyError};
 pub use captures::Captures;
@@ -78,6 +81,7 @@ pub use layer::IngressLayer;
 pub use proxy::{TimedOut, Unsent};
 pub use resource::ResourceRegistry;
 pub use service::{Ingress, IngressService, NotFound};
+pub use trusted::{TrustedProxies, TrustedProxiesError};
 
 /// The client of a layer or service for which no other is named.
 #[cfg(feature = "client")]
@@ -91,7 +95,7 @@ pub type DefaultClient = std::convert::Infallible;
 fn assert_auto_traits() {
     fn assert<T: std::fmt::Debug + Send + Sync>() {}
     assert::<(Body, BodyError, Captures, ConnectionInfo, Error, IngressLayer<()>, IngressService<()>)>();
-    assert::<(Ingress<(), ()>, NotFound, ResourceRegistry, TimedOut, Unsent)>();
+    assert::<(Ingress<(), ()>, NotFound, ResourceRegistry, TimedOut, TrustedProxies, Unsent)>();
     assert::<ResponseFuture<NotFound, Body>>();
     #[cfg(feature = "client")]
     assert::<(HttpClient, HttpClientBuilder, IngressLayer, IngressService)>();

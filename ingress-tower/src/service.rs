@@ -103,11 +103,11 @@ where
             Err(error) => return ResponseFuture::ready(refuse(error, parts.version)),
         };
         let host = match_route::host_field(&parts);
-        let (client, tls) = self.shared.connection(&parts.extensions);
+        let origin = self.shared.origin(&parts, host.as_ref());
         let version = parts.version;
         let mut request = Request::from_parts(parts, Body::new(body));
         let upgrade = upgrade::asked(&request);
-        headers::prepare_request(&mut request, host, client, tls);
+        headers::prepare_request(&mut request, host, origin);
         if let Some(protocols) = upgrade {
             upgrade::ask(request.headers_mut(), protocols);
         }

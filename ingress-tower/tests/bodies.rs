@@ -84,7 +84,7 @@ async fn a_client_that_does_not_read_stops_the_endpoint() {
             endpoint = peer;
         }
         let accepted = accepted(endpoint).await;
-        assert!(accepted < 16 * MIB, "http2 {http2}: the gateway took {accepted} bytes");
+        assert!(accepted < MUCH, "http2 {http2}: the gateway took {accepted} bytes");
         drop(held);
     }
 }
@@ -98,8 +98,11 @@ async fn an_endpoint_that_does_not_read_stops_the_client() {
     let mut endpoint = upstream.accept().await;
     endpoint.head().await;
     let accepted = accepted(client).await;
-    assert!(accepted < 16 * MIB, "the gateway took {accepted} bytes");
+    assert!(accepted < MUCH, "the gateway took {accepted} bytes");
 }
+
+/// More than the system's buffers of two connections hold, and far less than the whole body.
+const MUCH: usize = 128 * MIB;
 
 /// How much a peer can write before nothing is taken for a while.
 async fn accepted(mut peer: Peer) -> usize {

@@ -27,6 +27,13 @@ async fn seen(request: &str) -> Message {
     seen
 }
 
+/// The one line that begins so.
+fn line<'m>(message: &'m Message, start: &str) -> &'m str {
+    let lines: Vec<_> = message.head.lines().filter(|line| line.starts_with(start)).collect();
+    assert_eq!(lines.len(), 1, "{message:?}");
+    lines[0]
+}
+
 #[tokio::test]
 async fn the_request_is_the_gateways_own() {
     let seen = seen(
@@ -39,6 +46,9 @@ async fn the_request_is_the_gateways_own() {
          Forwarded: for=10.0.0.1\r\nProxy: evil\r\nAccept: */*\r\nX-Kept: a\r\nX-Kept: b\r\n\r\nabc",
     )
     .await;
+    let port = line(&seen, "x-forwarded-port: ");
+    let id = line(&seen, "x-request-id: ");
+    assert!(id.len() == "x-request-id: ".len() + 32, "{id}");
     let want = [
         "POST /a/c?q=%2e%2e/%61&x HTTP/1.1",
         "accept: */*",
@@ -46,10 +56,12 @@ async fn the_request_is_the_gateways_own() {
         "host: SHOP.example:8080",
         "x-forwarded-for: 127.0.0.1",
         "x-forwarded-host: SHOP.example:8080",
+        port,
         "x-forwarded-proto: http",
         "x-kept: a",
         "x-kept: b",
         "x-real-ip: 127.0.0.1",
+        id,
     ];
     assert_eq!(seen.lines(), want);
     assert_eq!(seen.text(), "abc");
@@ -129,6 +141,9 @@ async fn http2_becomes_http1() {
     let answer = tokio::spawn(client.send_request(request));
     let mut endpoint = upstream.accept().await;
     let seen = endpoint.message().await;
+    let port = line(&seen, "x-forwarded-port: ");
+    let id = line(&seen, "x-request-id: ");
+    assert!(id.len() == "x-request-id: ".len() + 32, "{id}");
     let want = [
         "POST /a?q HTTP/1.1",
         "content-length: 3",
@@ -137,9 +152,11 @@ async fn http2_becomes_http1() {
         "te: trailers",
         "x-forwarded-for: 127.0.0.1",
         "x-forwarded-host: shop.example:81",
+        port,
         "x-forwarded-proto: http",
         "x-kept: 1",
         "x-real-ip: 127.0.0.1",
+        id,
     ];
     assert_eq!(seen.lines(), want);
     assert_eq!(seen.text(), "abc");

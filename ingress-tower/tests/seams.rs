@@ -268,3 +268,27 @@ async fn endpoints_can_be_chosen_in_another_way() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_trusted_proxy_is_believed_about_its_clients_and_not_about_the_route() {
+    for (trusted, want) in
+        [("127.0.0.0/8", ["192.0.2.7", "https", "443"]), ("10.0.0.0/8", ["127.0.0.1", "http", "-"])]
+    {
+        let upstream = Upstream::bind().await;
+        let layer = IngressLayer::new(table(&[upstream.addr])).trusted_proxies(trusted.parse().unwrap());
+        let gateway = Gateway::start(ingress_tower::server::Server::new(), layer.into_service()).await;
+        let mut client = gateway.client().await;
+        let fields = "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: other.example\r\nX-Request-ID: one\r\n";
+        client.send(format!("GET / HTTP/1.1\r\nHost: {HOST}\r\n{fields}\r\n")).await;
+        let seen = upstream.accept().await.message().await;
+        let field = |name: &str| seen.field(name).unwrap();
+        let own_port = gateway.addr.port().to_string();
+        let port = if want[2] == "-" { own_port } else { want[2].into() };
+        assert_eq!(
+            [field("x-real-ip"), field("x-forwarded-proto"), field("x-forwarded-port")],
+            [want[0].into(), want[1].into(), port]
+        );
+        assert_eq!(field("host"), HOST);
+        assert_eq!(field("x-request-id") == "one", want[1] == "https");
+    }
+}

@@ -4,26 +4,26 @@
 //! and only then are the gateway's own fields added, so that no peer can take them away again (RFC 9110
 //! section 7.6.1).
 
-use std::net::IpAddr;
-
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, Version};
 use http_body::Body as _;
 
+use super::origin::Origin;
 use crate::Body;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY: HeaderName = HeaderName::from_static("proxy");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(super) const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+pub(super) const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 const X_FORWARDED_SCHEME: HeaderName = HeaderName::from_static("x-forwarded-scheme");
 const X_FORWARDED_SERVER: HeaderName = HeaderName::from_static("x-forwarded-server");
 const X_FORWARDED_SSL: HeaderName = HeaderName::from_static("x-forwarded-ssl");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+pub(super) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+pub(super) const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Fields of one connection (RFC 9110 section 7.6.1), and those by which a client authenticates to a proxy.
 static HOP_BY_HOP: [HeaderName; 8] = [
@@ -38,7 +38,7 @@ static HOP_BY_HOP: [HeaderName; 8] = [
 ];
 
 /// What only the gateway may say, whatever the client sent; `Proxy` is a trap for CGI programs.
-static FORWARDING: [HeaderName; 11] = [
+static FORWARDING: [HeaderName; 12] = [
     header::FORWARDED,
     X_FORWARDED_FOR,
     X_FORWARDED_HOST,
@@ -49,17 +49,13 @@ static FORWARDING: [HeaderName; 11] = [
     X_FORWARDED_SERVER,
     X_FORWARDED_SSL,
     X_REAL_IP,
+    X_REQUEST_ID,
     PROXY,
 ];
 
-/// Makes a client's request one of the gateway's own: HTTP/1.1, with `host` as the Host, and with a length
-/// that says what the body says. `client` and `tls` are what is known of the connection it came on.
-pub(crate) fn prepare_request(
-    request: &mut Request<Body>,
-    host: Option<HeaderValue>,
-    client: Option<IpAddr>,
-    tls: bool,
-) {
+/// Makes a client's request one of the gateway's own: HTTP/1.1, with `host` as the Host, with a length that says what
+/// the body says, and with what the endpoint is told of its origin.
+pub(crate) fn prepare_request(request: &mut Request<Body>, host: Option<HeaderValue>, origin: Origin) {
     let version = std::mem::replace(request.version_mut(), Version::HTTP_11);
     // It is about everybody on the way, and gRPC asks for it.
     let trailers = lists(request.headers(), &header::TE, b"trailers");
@@ -78,13 +74,8 @@ pub(crate) fn prepare_request(
     if version == Version::HTTP_2 {
         join_cookies(headers);
     }
-    if let Some(client) = client.map(address) {
-        headers.insert(X_REAL_IP, client.clone());
-        headers.insert(X_FORWARDED_FOR, client);
-    }
-    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(if tls { "https" } else { "http" }));
+    origin.write(headers);
     if let Some(host) = host {
-        headers.insert(X_FORWARDED_HOST, host.clone());
         headers.insert(header::HOST, host);
     } else if !headers.contains_key(header::HOST) {
         // HTTP/1.1 has the field even where there is nothing to say (RFC 9112 section 3.2).
@@ -208,12 +199,6 @@ fn join_cookies(headers: &mut HeaderMap) {
     if let Ok(cookie) = HeaderValue::from_maybe_shared(bytes::Bytes::from(cookie)) {
         headers.insert(header::COOKIE, cookie);
     }
-}
-
-fn address(ip: IpAddr) -> HeaderValue {
-    // An IPv4 client on a dual-stack listener is still an IPv4 client.
-    HeaderValue::from_maybe_shared(bytes::Bytes::from(ip.to_canonical().to_string()))
-        .unwrap_or_else(|_| HeaderValue::from_static("unknown"))
 }
 
 #[cfg(test)]

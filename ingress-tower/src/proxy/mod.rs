@@ -2,6 +2,7 @@
 
 mod contract;
 pub(crate) mod headers;
+pub(crate) mod origin;
 pub(crate) mod tickets;
 #[cfg(feature = "client")]
 mod tunnel;

@@ -127,6 +127,7 @@ impl Server {
             // Small answers must not wait for an acknowledgement of the one before.
             let _ = stream.set_nodelay(true);
             let info = ConnectionInfo::new(client);
+            let info = stream.local_addr().map_or(info, |local| info.with_local(local));
             connection::serve(stream, info, service.clone(), settings.clone(), signals.clone())
         });
         acceptor.until(shutdown).await;

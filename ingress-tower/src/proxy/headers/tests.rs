@@ -4,7 +4,15 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use std::net::IpAddr;
+
 use super::*;
+use crate::proxy::origin::{Origins, Peer};
+
+fn of(client: IpAddr, host: Option<&HeaderValue>) -> Origin {
+    let origins = Origins { request_ids: false, ..Origins::default() };
+    origins.of(&HeaderMap::new(), Peer { address: Some(client), ..Peer::default() }, host)
+}
 
 fn prepared(version: Version, headers: &[(&'static str, &'static str)]) -> HeaderMap {
     let mut request = Request::new(Body::from("abc"));
@@ -14,7 +22,8 @@ fn prepared(version: Version, headers: &[(&'static str, &'static str)]) -> Heade
     }
     let client = IpAddr::from([192, 0, 2, 7]);
     let host = Some(HeaderValue::from_static("shop.example:8080"));
-    prepare_request(&mut request, host, Some(client), false);
+    let origin = of(client, host.as_ref());
+    prepare_request(&mut request, host, origin);
     assert_eq!(request.version(), Version::HTTP_11);
     request.headers().clone()
 }
@@ -128,7 +137,7 @@ fn the_length_is_the_bodys() {
         for length in lengths {
             request.headers_mut().append(header::CONTENT_LENGTH, HeaderValue::from_static(length));
         }
-        prepare_request(&mut request, None, None, false);
+        prepare_request(&mut request, None, Origin::default());
         let found: Vec<_> = request.headers().get_all(header::CONTENT_LENGTH).iter().collect();
         assert_eq!(found, want.as_slice(), "{lengths:?} of {:?}", request.body());
     }
@@ -179,7 +188,8 @@ proptest! {
         }
         let client = IpAddr::from([192, 0, 2, 7]);
         let host = HeaderValue::from_static("shop.example");
-        prepare_request(&mut request, Some(host), Some(client), false);
+        let origin = of(client, Some(&host));
+        prepare_request(&mut request, Some(host), origin);
 
         let own = [
             (header::HOST, "shop.example"),
