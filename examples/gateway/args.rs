@@ -9,8 +9,10 @@ use clap::{Parser, Subcommand, ValueEnum};
 use ingress_core::{AmbiguousPaths, HostFallthrough};
 use ingress_kube::{Config, HostOwnership, Upstream};
 use ingress_tower::TrustedProxies;
+use ingress_tower::server::Server;
 
 use crate::check::CheckOptions;
+use crate::descriptors;
 use crate::diff::DiffOptions;
 use crate::explain::ExplainOptions;
 use crate::routes::RoutesOptions;
@@ -151,14 +153,40 @@ pub(crate) struct ListenOptions {
     )]
     pub(crate) trusted_proxies: TrustedProxies,
 
+    #[command(flatten)]
+    pub(crate) limits: LimitOptions,
+
     /// Threads that serve traffic [default: one for each core]
     #[arg(long, env = "INGRESS_WORKERS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) workers: Option<u16>,
 
-    /// How long open requests may take to finish after SIGTERM
+    /// How long to go on as before after SIGTERM, only that /readyz fails, until load balancers have seen that
+    #[arg(long, env = "INGRESS_SHUTDOWN_DELAY", value_name = "TIME", default_value = "0s",
+          value_parser = humantime::parse_duration)]
+    pub(crate) shutdown_delay: Duration,
+
+    /// How long open requests may take to finish after SIGTERM and the delay
     #[arg(long, env = "INGRESS_SHUTDOWN_GRACE_PERIOD", value_name = "TIME", default_value = "30s",
           value_parser = humantime::parse_duration)]
     pub(crate) shutdown_grace_period: Duration,
+}
+
+/// What clients may take.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct LimitOptions {
+    /// Connections that may be open at a time; more are answered with 503 [default: 10000, or half of the
+    /// descriptors that the process may have if that is less]
+    #[arg(long, env = "INGRESS_MAX_CONNECTIONS", value_name = "N")]
+    pub(crate) max_connections: Option<usize>,
+
+    /// Connections that one client address (of IPv6: a /64 network) may have open [default: half of
+    /// --max-connections]
+    #[arg(long, env = "INGRESS_MAX_CONNECTIONS_PER_CLIENT", value_name = "N")]
+    pub(crate) max_connections_per_client: Option<usize>,
+
+    /// How old a connection may become, give or take a tenth, so that long-lived ones spread again [default: any age]
+    #[arg(long, env = "INGRESS_MAX_CONNECTION_AGE", value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) max_connection_age: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -175,6 +203,18 @@ pub(crate) enum AmbiguousPathsArg {
     Reject,
     /// Take it as it is written; a rule for /admin is then no guard
     Trust,
+}
+
+impl LimitOptions {
+    /// A server with these limits.
+    pub(crate) fn server(&self) -> Server {
+        let room = descriptors::connections();
+        let all = self.max_connections.unwrap_or(room);
+        Server::new()
+            .max_connections(all)
+            .max_connections_per_client(self.max_connections_per_client.unwrap_or(all.div_ceil(2)))
+            .max_connection_age(self.max_connection_age)
+    }
 }
 
 impl Default for TranslationOptions {

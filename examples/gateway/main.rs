@@ -5,6 +5,7 @@ mod admin;
 mod args;
 mod check;
 mod demo;
+mod descriptors;
 mod diff;
 mod explain;
 mod log;

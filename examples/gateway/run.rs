@@ -1,12 +1,12 @@
 //! `gateway run`: manifests, listeners and workers put together.
 
 use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
 
 use ingress_core::{RouteTable, TableReader, TableWriter};
 use ingress_kube::IngressController;
 use ingress_kube::manifests::{ManifestDir, WatchHandle};
 use ingress_tower::IngressLayer;
-use ingress_tower::server::Server;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::Failure;
@@ -60,7 +60,7 @@ async fn serve(
 
     let layer = IngressLayer::new(reader.clone()).trusted_proxies(options.listen.trusted_proxies.clone());
     let service = layer.into_service();
-    let server = Server::new().drain_limit(options.listen.shutdown_grace_period);
+    let server = options.listen.limits.server().drain_limit(options.listen.shutdown_grace_period);
     let (listener, http_addr) = listeners.http;
     let workers = Workers::start(options.listen.workers(), &listener, &service, &server)?;
     drop(listener);
@@ -76,6 +76,9 @@ async fn serve(
         ended = &mut serve_admin => Err(Failure::System(format!("the admin listener failed: {ended:?}"))),
     };
     admin.set_ready(false);
+    if ended.is_ok() {
+        delay(options.listen.shutdown_delay, &mut signals).await;
+    }
     stop(workers, &options.listen, &mut signals).await;
     ended
 }
@@ -88,6 +91,14 @@ async fn load(manifests: ManifestDir, controller: IngressController) -> Result<W
     match tokio::task::spawn_blocking(watch).await {
         Ok(watching) => watching.map_err(|error| Failure::System(chain(&error))),
         Err(panicked) => Err(Failure::System(format!("reading the manifests failed: {panicked}"))),
+    }
+}
+
+/// Goes on serving. A second signal ends it.
+async fn delay(time: Duration, signals: &mut Signals) {
+    tokio::select! {
+        () = tokio::time::sleep(time) => {}
+        signal = signals.next() => tracing::warn!(signal, "stopping without the rest of the delay"),
     }
 }
 

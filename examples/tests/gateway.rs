@@ -237,6 +237,52 @@ fn a_request_in_flight_survives_sigterm_and_readiness_ends_first() {
 }
 
 #[test]
+fn new_connections_are_served_during_the_delay_after_sigterm() {
+    let directory = tempfile::tempdir().unwrap();
+    one_web(directory.path());
+    let mut gateway = Gateway::run(directory.path(), &["--shutdown-delay", "1h"]);
+    gateway.terminate();
+    gateway.wait_for_log(|line| line["message"] == "stopping");
+    assert_eq!(client::try_get(gateway.admin, "admin", "/readyz").unwrap().status, 503);
+    let mut client = Connection::open(gateway.http).unwrap();
+    client.send("GET / HTTP/1.1\r\nHost: nobody.example\r\n\r\n").unwrap();
+    let answer = client.answer().unwrap();
+    assert_eq!((answer.status, answer.head.contains("close")), (404, false));
+    gateway.terminate();
+    assert!(gateway.wait().success());
+}
+
+#[test]
+fn more_connections_than_the_flag_allows_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    one_web(directory.path());
+    let gateway = Gateway::run(directory.path(), &["--max-connections", "1"]);
+    let get = "GET / HTTP/1.1\r\nHost: nobody.example\r\n\r\n";
+    let mut first = Connection::open(gateway.http).unwrap();
+    first.send(get).unwrap();
+    assert_eq!(first.answer().unwrap().status, 404);
+    let mut second = Connection::open(gateway.http).unwrap();
+    assert_eq!(second.answer().unwrap().status, 503);
+    first.send(get).unwrap();
+    assert_eq!(first.answer().unwrap().status, 404);
+}
+
+#[test]
+fn the_gateway_outlives_the_lack_of_descriptors() {
+    let directory = tempfile::tempdir().unwrap();
+    one_web(directory.path());
+    let more = ["--max-connections", "1000", "--workers", "1"];
+    let mut gateway = Gateway::run_with_descriptors(60, directory.path(), &more);
+    let mut many: Vec<_> = (0..100).map(|_| Connection::open(gateway.http).unwrap()).collect();
+    gateway.wait_for_log(|line| line["message"].as_str().is_some_and(|text| text.contains("accept")));
+    many.drain(..90);
+    for mut client in many {
+        let answer = client.get("web.example", "/").unwrap();
+        assert_eq!((answer.status, answer.body.trim()), (200, "web"), "{}", answer.head);
+    }
+}
+
+#[test]
 fn a_request_that_does_not_end_is_cut_at_the_grace_period() {
     let directory = tempfile::tempdir().unwrap();
     let stuck = TcpListener::bind("127.0.0.1:0").unwrap();

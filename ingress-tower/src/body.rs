@@ -107,7 +107,7 @@ impl HttpBody for Body {
             #[cfg(any(feature = "client", feature = "server"))]
             Kind::Incoming(body) => Pin::new(body).poll_frame(cx).map_err(|error| BodyError(error.into())),
             #[cfg(feature = "client")]
-            Kind::Upstream(body) => Pin::new(body).poll_frame(cx).map_err(|error| BodyError(error.into())),
+            Kind::Upstream(body) => Pin::new(body).poll_frame(cx).map_err(BodyError),
             Kind::Boxed(boxed) => boxed.poll_frame(cx),
         }
     }

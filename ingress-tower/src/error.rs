@@ -38,7 +38,9 @@ pub(crate) enum Kind {
     Connect,
     Upstream,
     Timeout,
+    LongTarget,
     RequestBody,
+    RequestStalled,
     Resource,
 }
 
@@ -72,6 +74,8 @@ impl Error {
             Kind::NoEndpoint | Kind::NoResource => StatusCode::SERVICE_UNAVAILABLE,
             Kind::Connect | Kind::Upstream => StatusCode::BAD_GATEWAY,
             Kind::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            Kind::LongTarget => StatusCode::URI_TOO_LONG,
+            Kind::RequestStalled => StatusCode::REQUEST_TIMEOUT,
             Kind::Resource => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -90,7 +94,9 @@ impl Error {
             Kind::Connect => "connect_failed",
             Kind::Upstream => "upstream_failed",
             Kind::Timeout => "upstream_timeout",
+            Kind::LongTarget => "long_target",
             Kind::RequestBody => "request_body_failed",
+            Kind::RequestStalled => "request_body_stalled",
             Kind::Resource => "resource_failed",
         }
     }
@@ -99,7 +105,12 @@ impl Error {
     pub fn is_refused(&self) -> bool {
         matches!(
             self.0.kind,
-            Kind::BadHost | Kind::BadPath | Kind::AmbiguousPath | Kind::Tunnel | Kind::Coding
+            Kind::BadHost
+                | Kind::BadPath
+                | Kind::AmbiguousPath
+                | Kind::Tunnel
+                | Kind::Coding
+                | Kind::LongTarget
         )
     }
 
@@ -148,7 +159,9 @@ impl fmt::Display for Error {
             Kind::Connect => "no connection to the backend could be made",
             Kind::Upstream => "the endpoint failed before it answered",
             Kind::Timeout => "the endpoint did not begin to answer in time",
+            Kind::LongTarget => "the target of the request is too long",
             Kind::RequestBody => "the body of the request broke off or is malformed",
+            Kind::RequestStalled => "the client stopped sending the body of the request",
             Kind::Resource => "the service for the resource failed",
         })
     }

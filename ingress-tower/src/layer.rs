@@ -55,7 +55,11 @@ pub(crate) struct Shared<C> {
     pub(crate) resources: Arc<ResourceRegistry>,
     client_addr: fn(&Extensions) -> Option<SocketAddr>,
     origins: Origins,
+    max_target_len: usize,
 }
+
+/// The least that is to be supported is 8000 bytes (RFC 9110 section 4.1).
+const MAX_TARGET_LEN: usize = 8 * 1024;
 
 /// A request that a route takes.
 pub(crate) struct Matched {
@@ -80,12 +84,13 @@ impl<C> IngressLayer<C> {
     /// `tower::Service` that takes a [`Body`](crate::Body). It gets requests for
     /// `http://address:port/path` whose `Host` field is the client's, and whose version is the one that the endpoint
     /// speaks ([`Endpoint::protocol`](ingress_core::Endpoint::protocol)): HTTP/1.1, or HTTP/2; see [`Unsent`](crate::Unsent) and
-    /// [`TimedOut`](crate::TimedOut) for what its errors can say.
+    /// [`TimedOut`](crate::TimedOut) and [`Stalled`](crate::Stalled) for what its errors can say.
     pub fn with_client(reader: TableReader, client: C) -> Self {
         let client_addr =
             |extensions: &Extensions| extensions.get::<ConnectionInfo>().map(|info| info.client);
         let (resources, origins) = Default::default();
-        Self { shared: Shared { reader, client, resources, client_addr, origins } }
+        let max_target_len = MAX_TARGET_LEN;
+        Self { shared: Shared { reader, client, resources, client_addr, origins, max_target_len } }
     }
 
     /// Answers for backends within this process.
@@ -117,6 +122,13 @@ impl<C> IngressLayer<C> {
         self
     }
 
+    /// How many bytes path and query of a request may have; a longer one is answered with 414. Default: 8 KiB.
+    #[must_use]
+    pub fn max_target_len(mut self, bytes: usize) -> Self {
+        self.shared.max_target_len = bytes;
+        self
+    }
+
     /// Says whether requests that come without an `X-Request-ID` of a trusted proxy get one: 128 random bits as
     /// hexadecimal digits. Default: yes.
     #[must_use]
@@ -139,6 +151,9 @@ impl<S, C: Clone> Layer<S> for IngressLayer<C> {
 impl<C> Shared<C> {
     /// The route that takes the request, or `None` when the request is not for the table.
     pub(crate) fn matched(&self, parts: &Parts) -> Result<Option<Matched>, Error> {
+        if parts.uri.path_and_query().is_some_and(|target| target.as_str().len() > self.max_target_len) {
+            return Err(Error::new(Kind::LongTarget));
+        }
         let Some(target) = match_route::target(parts)? else { return Ok(None) };
         let path = &target.1;
         let found = self.reader.with(|table| {

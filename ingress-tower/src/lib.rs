@@ -67,6 +67,8 @@ mod respond;
 #[cfg(feature = "server")]
 pub mod server;
 mod service;
+#[cfg(any(feature = "client", feature = "server"))]
+mod stall;
 mod trusted;
 
 pub use body::{Body, BodyError};
@@ -78,7 +80,7 @@ pub use error::{BoxError, Error};
 pub use explain::explain;
 pub use future::ResponseFuture;
 pub use layer::IngressLayer;
-pub use proxy::{TimedOut, Unsent};
+pub use proxy::{Stalled, TimedOut, Unsent};
 pub use resource::ResourceRegistry;
 pub use service::{Ingress, IngressService, NotFound};
 pub use trusted::{TrustedProxies, TrustedProxiesError};
@@ -95,12 +97,12 @@ pub type DefaultClient = std::convert::Infallible;
 fn assert_auto_traits() {
     fn assert<T: std::fmt::Debug + Send + Sync>() {}
     assert::<(Body, BodyError, Captures, ConnectionInfo, Error, IngressLayer<()>, IngressService<()>)>();
-    assert::<(Ingress<(), ()>, NotFound, ResourceRegistry, TimedOut, TrustedProxies, Unsent)>();
+    assert::<(Ingress<(), ()>, NotFound, ResourceRegistry, Stalled, TimedOut, TrustedProxies, Unsent)>();
     assert::<ResponseFuture<NotFound, Body>>();
     #[cfg(feature = "client")]
     assert::<(HttpClient, HttpClientBuilder, IngressLayer, IngressService)>();
     #[cfg(feature = "server")]
-    assert::<(server::Server, server::Drained)>();
+    assert::<(server::Server, server::Drained, server::ServerStats)>();
 }
 
 /// The embedding that the repository's README shows, compiled as a test.

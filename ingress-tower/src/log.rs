@@ -54,6 +54,14 @@ pub(crate) fn accept_failed(error: &std::io::Error) {
     }
 }
 
+/// There is no place for a connection.
+#[cfg(feature = "server")]
+pub(crate) fn connection_refused(client: std::net::IpAddr) {
+    if let Some(suppressed) = admit(("connection_refused", None)) {
+        tracing::warn!(%client, suppressed, "a connection was refused, because too many are open");
+    }
+}
+
 /// The cause at the end of the chain: "connection refused" rather than "error sending request".
 fn innermost(mut error: &(dyn StdError + 'static)) -> String {
     while let Some(source) = error.source() {

@@ -50,11 +50,24 @@ pub fn lines(pipe: impl std::io::Read + Send + 'static) -> Receiver<String> {
 impl Gateway {
     /// Starts `gateway run` on a directory and waits until it serves.
     pub fn run(manifests: &Path, more: &[&str]) -> Self {
+        Self::start(command(&Self::arguments(manifests, more)))
+    }
+
+    /// The same, with so many file descriptors at most.
+    pub fn run_with_descriptors(count: u32, manifests: &Path, more: &[&str]) -> Self {
+        let mut shell = Command::new("/bin/sh");
+        shell.arg("-c").arg(format!("ulimit -n {count}; exec \"$0\" \"$@\""));
+        shell.arg(env!("CARGO_BIN_EXE_gateway")).args(Self::arguments(manifests, more));
+        shell.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::start(shell)
+    }
+
+    fn arguments<'a>(manifests: &'a Path, more: &[&'a str]) -> Vec<&'a str> {
         let directory = manifests.to_str().expect("a path in UTF-8");
         let mut arguments =
             vec!["run", "--manifests", directory, "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
         arguments.extend(more);
-        Self::start(command(&arguments))
+        arguments
     }
 
     /// Starts the program and waits until it serves.

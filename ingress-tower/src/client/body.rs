@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::Authority;
@@ -10,8 +11,9 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::pool::{Connection, Pool};
-use crate::Body;
 use crate::proxy::headers;
+use crate::stall::Stall;
+use crate::{Body, BoxError};
 
 /// The body of a response on a pooled connection. Dropped before its end, it closes the connection, since
 /// what is left would be taken for the next response.
@@ -19,39 +21,36 @@ use crate::proxy::headers;
 pub(crate) struct UpstreamBody {
     incoming: Incoming,
     lease: Option<Lease>,
+    /// How long the endpoint has said nothing.
+    stall: Option<Stall>,
 }
 
+/// What is given back when the body has been read.
 #[derive(Debug)]
-struct Lease {
-    connection: Connection,
-    endpoint: Authority,
-    pool: Arc<Pool>,
+pub(super) struct Lease {
+    pub(super) connection: Connection,
+    pub(super) endpoint: Authority,
+    pub(super) pool: Arc<Pool>,
 }
 
 impl UpstreamBody {
     /// A body that holds on to its connection; where there is nothing to read, the connection goes back at
     /// once.
-    pub(super) fn leased(
-        incoming: Incoming,
-        connection: Connection,
-        endpoint: &Authority,
-        pool: &Arc<Pool>,
-    ) -> Body {
+    pub(super) fn leased(incoming: Incoming, lease: Lease, timeout: Option<Duration>) -> Body {
         if incoming.is_end_stream() {
-            pool.give(endpoint, connection);
+            lease.pool.give(&lease.endpoint, lease.connection);
             return Body::empty();
         }
-        let lease = Lease { connection, endpoint: endpoint.clone(), pool: pool.clone() };
-        Body::upstream(Self { incoming, lease: Some(lease) })
+        Body::upstream(Self { incoming, lease: Some(lease), stall: timeout.map(Stall::new) })
     }
 
     /// The body of a response on a connection that others use at the same time. Dropped before its end, it cancels
     /// the request.
-    pub(super) fn shared(incoming: Incoming) -> Body {
+    pub(super) fn shared(incoming: Incoming, timeout: Option<Duration>) -> Body {
         if incoming.is_end_stream() {
             return Body::empty();
         }
-        Body::upstream(Self { incoming, lease: None })
+        Body::upstream(Self { incoming, lease: None, stall: timeout.map(Stall::new) })
     }
 
     fn give_back(&mut self) {
@@ -63,12 +62,12 @@ impl UpstreamBody {
 
 impl HttpBody for UpstreamBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BoxError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.get_mut();
         let mut frame = Pin::new(&mut this.incoming).poll_frame(cx);
         let ended = match &mut frame {
@@ -86,7 +85,16 @@ impl HttpBody for UpstreamBody {
         if ended {
             this.give_back();
         }
-        frame
+        match (&mut this.stall, frame) {
+            (Some(stall), Poll::Pending) => {
+                stall.wait(cx).map(|()| Some(Err("the endpoint says no more".into())))
+            }
+            (Some(stall), Poll::Ready(frame)) => {
+                stall.stop();
+                Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+            }
+            (None, frame) => frame.map_err(Into::into),
+        }
     }
 
     fn is_end_stream(&self) -> bool {

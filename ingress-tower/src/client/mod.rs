@@ -23,8 +23,9 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 use tower_service::Service;
 
-use crate::{Body, BoxError, TimedOut, Unsent};
+use crate::{Body, BoxError, Stalled, TimedOut, Unsent};
 
+use body::Lease;
 pub(crate) use body::UpstreamBody;
 use pool::{Connection, Pool};
 use resolve::resolve;
@@ -55,6 +56,7 @@ pub struct HttpClient {
 pub struct HttpClientBuilder {
     connect_timeout: Duration,
     head_timeout: Option<Duration>,
+    body_timeout: Option<Duration>,
     idle_timeout: Duration,
     max_idle: usize,
     local_names: bool,
@@ -74,6 +76,7 @@ impl Default for HttpClientBuilder {
         Self {
             connect_timeout: Duration::from_secs(5),
             head_timeout: Some(Duration::from_secs(60)),
+            body_timeout: Some(Duration::from_secs(300)),
             idle_timeout: Duration::from_secs(55),
             max_idle: 256,
             local_names: false,
@@ -89,9 +92,17 @@ impl HttpClientBuilder {
     }
 
     /// How long an endpoint may take to begin its answer while the request makes no progress; `None` for any
-    /// time. A long upload may take longer, and the body of the answer has no limit. Default: 60 seconds (ruling R15).
+    /// time. A long upload may take longer. Where it is the client that says nothing, it is told so with 408. Default: 60 seconds
+    /// (ruling R15).
     pub fn head_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.head_timeout = timeout.into();
+        self
+    }
+
+    /// How long an endpoint may say nothing in the middle of its answer, while more is asked for; the answer is broken off
+    /// then. `None` for any time. Default: 5 minutes.
+    pub fn body_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.body_timeout = timeout.into();
         self
     }
 
@@ -211,7 +222,7 @@ impl Shared {
         let sleep = pin!(tokio::time::sleep(Duration::ZERO));
         let deadline = Deadline::begin(self.settings.head_timeout, sleep, &progress);
         let response = answered(sender.try_send_request(request), deadline).await?;
-        Ok(response.map(UpstreamBody::shared))
+        Ok(response.map(|body| UpstreamBody::shared(body, self.settings.body_timeout)))
     }
 
     async fn connect(&self, endpoint: &Authority, alone: bool) -> Result<Connection, BoxError> {
@@ -247,7 +258,8 @@ impl Shared {
         let deadline =
             Deadline::begin(self.settings.head_timeout, connection.deadline.as_mut(), &connection.progress);
         let response = answered(connection.sender.try_send_request(request), deadline).await?;
-        Ok(response.map(|body| UpstreamBody::leased(body, connection, endpoint, &self.pool)))
+        let lease = Lease { connection, endpoint: endpoint.clone(), pool: self.pool.clone() };
+        Ok(response.map(|body| UpstreamBody::leased(body, lease, self.settings.body_timeout)))
     }
 }
 
@@ -262,6 +274,7 @@ async fn answered(
         Poll::Pending => deadline.poll(cx).map(|()| None),
     });
     match answered.await {
+        None if deadline.progress.is_wanting() => Err(Stalled.into()),
         None => Err(TimedOut.into()),
         Some(answer) => answer.map_err(|mut error| match error.take_message() {
             Some(request) => Unsent::new(request.map(Upload::into_inner), error.into_error()).into(),

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ pub(crate) struct Progress(Arc<Last>);
 struct Last {
     epoch: Instant,
     micros: AtomicU64,
+    /// More of the body is asked for, and has not come.
+    wanting: AtomicBool,
 }
 
 /// The body of a request on its way to an endpoint.
@@ -31,12 +33,21 @@ pub(super) struct Upload {
 
 impl Progress {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(Last { epoch: Instant::now(), micros: AtomicU64::new(0) }))
+        Self(Arc::new(Last {
+            epoch: Instant::now(),
+            micros: AtomicU64::new(0),
+            wanting: AtomicBool::new(false),
+        }))
     }
 
     pub(crate) fn note(&self) {
         let micros = u64::try_from(self.0.epoch.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.0.micros.store(micros, Ordering::Relaxed);
+    }
+
+    /// Whether it is the client that is waited for.
+    pub(super) fn is_wanting(&self) -> bool {
+        self.0.wanting.load(Ordering::Relaxed)
     }
 
     pub(crate) fn last(&self) -> Instant {
@@ -46,6 +57,7 @@ impl Progress {
 
 impl Upload {
     pub(super) fn new(body: Body, progress: &Progress) -> Self {
+        progress.0.wanting.store(false, Ordering::Relaxed);
         Self { body, progress: progress.clone() }
     }
 
@@ -64,6 +76,7 @@ impl HttpBody for Upload {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
         let frame = Pin::new(&mut this.body).poll_frame(cx);
+        this.progress.0.wanting.store(frame.is_pending(), Ordering::Relaxed);
         if frame.is_ready() {
             this.progress.note();
         }

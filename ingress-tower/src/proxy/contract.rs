@@ -20,6 +20,11 @@ pub struct Unsent {
 #[error("the endpoint did not begin to answer in time")]
 pub struct TimedOut;
 
+/// An error of a client that waited long enough for more of the request's body; the proxy answers 408.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the client stopped sending the body of the request")]
+pub struct Stalled;
+
 impl Unsent {
     /// `source` is why; no byte of `request` may have been sent.
     pub fn new(request: Request<Body>, source: impl Into<BoxError>) -> Self {

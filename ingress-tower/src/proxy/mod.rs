@@ -27,7 +27,7 @@ use crate::{Body, BodyError, BoxError, Error};
 
 use upgrade::Upgrading;
 
-pub use contract::{TimedOut, Unsent};
+pub use contract::{Stalled, TimedOut, Unsent};
 
 /// For how long after the first failure other endpoints are tried.
 const OTHER_ENDPOINTS_FOR: Duration = Duration::from_secs(10);
@@ -111,6 +111,8 @@ fn classify(error: BoxError) -> Error {
             kind = Kind::RequestBody;
         } else if error.is::<TimedOut>() {
             kind = Kind::Timeout;
+        } else if error.is::<Stalled>() {
+            kind = Kind::RequestStalled;
         }
         cause = error.source();
     }

@@ -15,6 +15,7 @@ use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use pin_project_lite::pin_project;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tower::util::Oneshot;
 use tower_service::Service;
 
@@ -27,6 +28,12 @@ use crate::{BoxError, ConnectionInfo};
 /// How often a silent HTTP/2 peer is asked whether it is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const MAX_STREAMS: u32 = 100;
+/// Streams that a client may reset before they were looked at (CVE-2023-44487), and those that it may have reset by its
+/// own faults (CVE-2025-8671).
+const MAX_RESETS: usize = 20;
+const MAX_ERRORS: usize = 100;
+/// What waits for a client on one stream.
+const SEND_BUFFER: usize = 64 * 1024;
 const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
 
@@ -87,12 +94,16 @@ pub(super) async fn serve<S, B>(
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     let Some((io, protocol)) = detect(stream, &settings, &mut signals).await else { return };
+    let old_at =
+        settings.max_connection_age.map(|age| Instant::now() + age.mul_f64(0.9 + 0.2 * fastrand::f64()));
     let ended = match protocol {
         Protocol::Http1 => {
             let (held, mut tunnels) = Held::new();
-            let service = PerConnection { service, info, flag: Flag::Closing(signals.closing.clone(), held) };
+            let closing = Closing { ending: signals.closing.clone(), old_at };
+            let service = PerConnection { service, info, flag: Flag::Closing(closing, held) };
             let connection = http1_builder(&io, &settings).serve_connection(io, service).with_upgrades();
-            let ended = run(connection, http1::UpgradeableConnection::graceful_shutdown, signals).await;
+            let stopped = signals.stopped();
+            let ended = run(connection, http1::UpgradeableConnection::graceful_shutdown, stopped).await;
             // Done when the last tunnel is.
             tunnels.recv().await;
             ended
@@ -101,9 +112,15 @@ pub(super) async fn serve<S, B>(
             let asked = Arc::<AtomicBool>::default();
             let service = PerConnection { service, info, flag: Flag::Asked(asked.clone()) };
             let connection = http2_builder(&settings).serve_connection(io, service);
+            let stopped_or_old = async {
+                tokio::select! {
+                    () = signals.stopped() => {}
+                    () = until(old_at) => {}
+                }
+            };
             tokio::select! {
                 biased;
-                ended = run(connection, http2::Connection::graceful_shutdown, signals) => ended,
+                ended = run(connection, http2::Connection::graceful_shutdown, stopped_or_old) => ended,
                 () = silence(&asked, settings.idle_timeout) => return,
             }
         }
@@ -119,7 +136,7 @@ async fn detect(
 ) -> Option<(ServerIo<Stream>, Protocol)> {
     tokio::select! {
         biased;
-        detected = tokio::time::timeout(settings.header_timeout, ServerIo::detect(stream)) => detected.ok()?.ok(),
+        detected = tokio::time::timeout(settings.header_timeout, ServerIo::detect(stream, settings.write_timeout)) => detected.ok()?.ok(),
         () = async {
             signals.stopped().await;
             // The client of a connection made just before may be about to say something.
@@ -133,7 +150,8 @@ fn http1_builder(io: &ServerIo<Stream>, settings: &Server) -> http1::Builder {
     builder
         .timer(HeadTimer::new(io.activity(), settings.header_timeout, settings.idle_timeout))
         .header_read_timeout(settings.idle_timeout)
-        .max_header_size(settings.max_head_size);
+        .max_header_size(settings.max_head_size)
+        .max_headers(super::MAX_FIELDS);
     builder
 }
 
@@ -144,6 +162,9 @@ fn http2_builder(settings: &Server) -> http2::Builder<TokioExecutor> {
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(settings.idle_timeout)
         .max_concurrent_streams(MAX_STREAMS)
+        .max_pending_accept_reset_streams(MAX_RESETS)
+        .max_local_error_reset_streams(MAX_ERRORS)
+        .max_send_buf_size(SEND_BUFFER)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(u32::try_from(settings.max_head_size).unwrap_or(u32::MAX));
@@ -159,14 +180,25 @@ async fn silence(asked: &AtomicBool, limit: Duration) {
     }
 }
 
-/// Runs a connection to its end, which is to be soon once the server has stopped.
-async fn run<C: Future>(connection: C, shut_down: fn(Pin<&mut C>), mut signals: Signals) -> C::Output {
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Runs a connection to its end, which is to be soon once `stopped` is done.
+async fn run<C: Future>(
+    connection: C,
+    shut_down: fn(Pin<&mut C>),
+    stopped: impl Future<Output = ()>,
+) -> C::Output {
     let mut connection = pin!(connection);
     tokio::select! {
         // The connection comes first, so that a request that is already here counts as open.
         biased;
         ended = &mut connection => return ended,
-        () = signals.stopped() => shut_down(connection.as_mut()),
+        () = stopped => shut_down(connection.as_mut()),
     }
     connection.await
 }
@@ -192,9 +224,22 @@ struct PerConnection<S> {
 /// What connection and requests tell each other.
 enum Flag {
     /// To the requests of HTTP/1: answers close the connection, and tunnels hold it.
-    Closing(Arc<AtomicBool>, Held),
+    Closing(Closing, Held),
     /// From those of HTTP/2: there was one.
     Asked(Arc<AtomicBool>),
+}
+
+/// When answers of HTTP/1 close their connection.
+#[derive(Clone)]
+struct Closing {
+    ending: Arc<AtomicBool>,
+    old_at: Option<Instant>,
+}
+
+impl Closing {
+    fn is_due(&self) -> bool {
+        self.ending.load(Ordering::Relaxed) || self.old_at.is_some_and(|old_at| Instant::now() >= old_at)
+    }
 }
 
 impl<S, B> hyper::service::Service<Request<Incoming>> for PerConnection<S>
@@ -228,7 +273,7 @@ pin_project! {
     struct Answer<F> {
         #[pin]
         future: F,
-        closing: Option<Arc<AtomicBool>>,
+        closing: Option<Closing>,
     }
 }
 
@@ -241,7 +286,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let mut answer = ready!(this.future.poll(cx));
-        let closing = this.closing.as_ref().is_some_and(|closing| closing.load(Ordering::Relaxed));
+        let closing = this.closing.as_ref().is_some_and(Closing::is_due);
         match &mut answer {
             // After 101 the field belongs to the new protocol.
             Ok(response) if closing && response.status() != StatusCode::SWITCHING_PROTOCOLS => {

@@ -4,10 +4,13 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt};
+
+use crate::stall::Stall;
 
 /// What every HTTP/2 connection begins with (RFC 9113 section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -31,6 +34,8 @@ pub(super) struct ServerIo<T> {
     /// Which of `first` is still to be read.
     unread: std::ops::Range<usize>,
     activity: Activity,
+    /// How long the client has not taken what it is sent.
+    unwritten: Stall,
 }
 
 impl<T: AsyncRead + Unpin> ServerIo<T> {
@@ -39,7 +44,7 @@ impl<T: AsyncRead + Unpin> ServerIo<T> {
     /// # Errors
     ///
     /// Those of the stream, and `UnexpectedEof` when it ends before anything was sent.
-    pub(super) async fn detect(mut stream: T) -> io::Result<(Self, Protocol)> {
+    pub(super) async fn detect(mut stream: T, write_timeout: Duration) -> io::Result<(Self, Protocol)> {
         let mut first = [0; PREFACE.len()];
         let mut len = 0;
         while len < first.len() && first[..len] == PREFACE[..len] {
@@ -50,7 +55,8 @@ impl<T: AsyncRead + Unpin> ServerIo<T> {
             }
         }
         let protocol = if first == *PREFACE { Protocol::Http2 } else { Protocol::Http1 };
-        let io = Self { inner: TokioIo::new(stream), first, unread: 0..len, activity: Activity::default() };
+        let (inner, unwritten) = (TokioIo::new(stream), Stall::new(write_timeout));
+        let io = Self { inner, first, unread: 0..len, activity: Activity::default(), unwritten };
         Ok((io, protocol))
     }
 
@@ -92,17 +98,35 @@ impl<T: AsyncRead + Unpin> hyper::rt::Read for ServerIo<T> {
     }
 }
 
+impl<T> ServerIo<T> {
+    /// Fails what has waited too long for the client.
+    fn timed<R>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
+        if written.is_ready() {
+            self.unwritten.stop();
+            return written;
+        }
+        ready!(self.unwritten.wait(cx));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read")))
+    }
+}
+
 impl<T: tokio::io::AsyncWrite + Unpin> hyper::rt::Write for ServerIo<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().inner).poll_write(cx, buf)
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.inner).poll_write(cx, buf);
+        this.timed(cx, written)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().inner).poll_flush(cx)
+        let this = self.get_mut();
+        let flushed = Pin::new(&mut this.inner).poll_flush(cx);
+        this.timed(cx, flushed)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().inner).poll_shutdown(cx)
+        let this = self.get_mut();
+        let shut_down = Pin::new(&mut this.inner).poll_shutdown(cx);
+        this.timed(cx, shut_down)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -114,7 +138,9 @@ impl<T: tokio::io::AsyncWrite + Unpin> hyper::rt::Write for ServerIo<T> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().inner).poll_write_vectored(cx, bufs)
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.inner).poll_write_vectored(cx, bufs);
+        this.timed(cx, written)
     }
 }
 
@@ -138,7 +164,7 @@ mod tests {
                 for part in bytes.chunks(chunk) {
                     stream.read(part);
                 }
-                let found = ServerIo::detect(stream.build()).await.ok();
+                let found = ServerIo::detect(stream.build(), Duration::from_secs(1)).await.ok();
                 assert_eq!(found.as_ref().map(|(_, protocol)| *protocol), want);
                 let Some((io, _)) = found else { continue };
                 let mut all = Vec::new();

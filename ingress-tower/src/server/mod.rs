@@ -3,13 +3,36 @@
 //! hyper's own protocol detection waits for the first bytes of a connection without limit, and its header
 //! deadline counts the time between requests, too. Here the first bytes have a deadline, the head of a
 //! request has one from its first byte on, and an idle connection has another.
+//!
+//! | limit | default | beyond it |
+//! |---|---|---|
+//! | [first bytes, head of a request](Server::header_timeout) | 10 s | HTTP/1.1: 408 once the head has begun; closed |
+//! | [between requests](Server::idle_timeout) | 75 s | closed |
+//! | [not reading](Server::write_timeout) | 60 s | cut |
+//! | [bytes of a head](Server::max_head_size) | 32 KiB | 431; of HTTP/2's fields too |
+//! | fields of a head | 100, HTTP/1.1 | 431 |
+//! | [connections](Server::max_connections) | 10,000 | 503 with `Retry-After` |
+//! | [connections of a client](Server::max_connections_per_client) | 5,000 | 503 with `Retry-After` |
+//! | [age of a connection](Server::max_connection_age) | none | GOAWAY, or `Connection: close` |
+//! | open streams of an HTTP/2 connection | 100 | refused (`REFUSED_STREAM`) |
+//! | resets by a client that nobody has looked at yet; by its own faults | 20; 100 | GOAWAY (`ENHANCE_YOUR_CALM`) |
+//! | bytes on their way to the server on a stream; on a connection | 64 KiB; 1 MiB | flow control |
+//! | bytes that wait for a client on a stream | 64 KiB | back-pressure |
+//!
+//! The target of a request has a limit of its own, as it has without this server
+//! ([`IngressLayer::max_target_len`](crate::IngressLayer::max_target_len)), and so has whatever waits for an endpoint
+//! ([`HttpClientBuilder`](crate::HttpClientBuilder)). Where the process has no descriptors left, accepting pauses for 50 ms
+//! and goes on.
 
 mod accept;
 mod connection;
 mod io;
+mod limits;
 mod timer;
 
 use std::future::Future;
+use std::io::{Read, Write};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,16 +47,23 @@ use tower_service::Service;
 use crate::{BoxError, ConnectionInfo};
 use accept::Acceptor;
 use connection::Ending;
+use limits::{Connections, Place};
 
-/// Settings of the accept loop. HTTP/1.1 and HTTP/2 (with prior knowledge) are served on one port.
+/// Settings of the accept loop. HTTP/1.1 and HTTP/2 (with prior knowledge) are served on one port. Clones count their
+/// connections together.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Server {
     header_timeout: Duration,
     idle_timeout: Duration,
+    write_timeout: Duration,
     linger: Duration,
     drain_limit: Duration,
     max_head_size: usize,
+    max_connections: usize,
+    max_connections_per_client: usize,
+    max_connection_age: Option<Duration>,
+    connections: Arc<Connections>,
 }
 
 /// How the connections of a [`Server`] ended after it was told to stop.
@@ -44,6 +74,19 @@ pub struct Drained {
     pub cut: usize,
 }
 
+/// What a [`Server`] and its clones have done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerStats {
+    /// Connections that are open.
+    pub open: usize,
+    /// Connections that were refused, because too many were open.
+    pub refused: u64,
+}
+
+/// The most fields that a request of HTTP/1.1 may have.
+const MAX_FIELDS: usize = 100;
+
 // ===== impl Server =====
 
 impl Default for Server {
@@ -51,9 +94,14 @@ impl Default for Server {
         Self {
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
+            write_timeout: Duration::from_secs(60),
             linger: Duration::from_secs(1),
             drain_limit: Duration::from_secs(30),
-            max_head_size: 64 * 1024,
+            max_head_size: 32 * 1024,
+            max_connections: 10_000,
+            max_connections_per_client: 5_000,
+            max_connection_age: None,
+            connections: Arc::default(),
         }
     }
 }
@@ -95,7 +143,42 @@ impl Server {
         self
     }
 
-    /// The largest request head, in bytes; a larger one is answered with 431. Default: 64 KiB.
+    /// How long a client may leave unread what it is sent, after which its connection is cut. Default: 60 seconds.
+    pub fn write_timeout(mut self, timeout: Duration) -> Self {
+        self.write_timeout = timeout;
+        self
+    }
+
+    /// How many connections may be open at a time, of this server and its clones together. More are answered with 503
+    /// and a `Retry-After`, and closed. Default: 10,000. It should be at most half of the descriptors that the process
+    /// may have, since a request needs another one for its endpoint.
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.max_connections = connections;
+        self
+    }
+
+    /// How many of them one client may have: an address, or the 64 bits of a network of IPv6. Default: 5,000, so that no
+    /// client takes all; the clients of a load balancer that hides their addresses count as one.
+    pub fn max_connections_per_client(mut self, connections: usize) -> Self {
+        self.max_connections_per_client = connections;
+        self
+    }
+
+    /// How old a connection may become, give or take a tenth, so that those that were made together do not end together.
+    /// HTTP/2 clients are sent GOAWAY then, and finish what they have begun; the next answer of HTTP/1.1 closes its connection.
+    /// Long-lived connections, as gRPC clients hold them, so spread again over all servers behind an address. Default: none.
+    pub fn max_connection_age(mut self, age: impl Into<Option<Duration>>) -> Self {
+        self.max_connection_age = age.into();
+        self
+    }
+
+    /// What this server and its clones have done so far.
+    pub fn stats(&self) -> ServerStats {
+        ServerStats { open: self.connections.open(), refused: self.connections.refused() }
+    }
+
+    /// The largest request head, in bytes; a larger one is answered with 431, as is one of more than 100 fields. Default:
+    /// 32 KiB.
     pub fn max_head_size(mut self, bytes: usize) -> Self {
         self.max_head_size = bytes;
         self
@@ -128,7 +211,19 @@ impl Server {
             let _ = stream.set_nodelay(true);
             let info = ConnectionInfo::new(client);
             let info = stream.local_addr().map_or(info, |local| info.with_local(local));
-            connection::serve(stream, info, service.clone(), settings.clone(), signals.clone())
+            let place = settings.enter(client.ip());
+            let serve =
+                |stream| connection::serve(stream, info, service.clone(), settings.clone(), signals.clone());
+            let serve = match place {
+                Some(place) => Ok((place, serve(stream))),
+                None => Err(stream),
+            };
+            async move {
+                match serve {
+                    Ok((_place, serve)) => serve.await,
+                    Err(stream) => refuse(stream),
+                }
+            }
         });
         acceptor.until(shutdown).await;
         let told = Instant::now();
@@ -142,11 +237,38 @@ impl Server {
         drain(connections, self.drain_limit.saturating_sub(told.elapsed())).await
     }
 
+    /// A place for a connection, if there is one.
+    fn enter(&self, client: IpAddr) -> Option<Place> {
+        let place = self.connections.enter(client, self.max_connections, self.max_connections_per_client);
+        if place.is_none() {
+            log_refused(client);
+        }
+        place
+    }
+
     /// For how long it lingers: what the drain limit leaves of the time.
     fn lingers(&self) -> Duration {
         self.linger.min(self.drain_limit / 2)
     }
 }
+
+/// Says so to a client that there is no place for, as far as that can be said without waiting.
+fn refuse(stream: TcpStream) {
+    const ANSWER: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n\
+        Content-Length: 0\r\n\r\n";
+    // What was not read would make the end a reset, which may overtake the answer.
+    let Ok(mut stream) = stream.into_std() else { return };
+    let _ = stream.read(&mut [0; 4096]);
+    let _ = stream.write(ANSWER);
+}
+
+#[cfg(feature = "tracing")]
+fn log_refused(client: IpAddr) {
+    crate::log::connection_refused(client);
+}
+
+#[cfg(not(feature = "tracing"))]
+fn log_refused(_: IpAddr) {}
 
 async fn drain(mut connections: JoinSet<()>, limit: Duration) -> Drained {
     let finished = async { while connections.join_next().await.is_some() {} };

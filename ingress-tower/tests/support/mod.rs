@@ -125,6 +125,7 @@ impl Echo {
                     Ok::<_, Infallible>(response)
                 });
                 let connection = hyper::server::conn::http1::Builder::new()
+                    .max_headers(200)
                     .serve_connection(TokioIo::new(stream), service);
                 tokio::spawn(connection);
             }
