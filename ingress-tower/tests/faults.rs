@@ -150,7 +150,7 @@ async fn a_pooled_connection_that_the_endpoint_closed_is_not_used() {
 #[tokio::test]
 async fn a_client_that_goes_away_ends_the_exchange() {
     let answers = ["", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart"];
-    for request in [GET.to_owned(), format!("{POST}3\r\nabc\r\n")] {
+    for request in [GET.to_owned(), format!("{POST}3\r\nabc\r\n0\r\n\r\n")] {
         for answer in answers {
             let upstream = Upstream::bind().await;
             let gateway = Gateway::to(&[upstream.addr]).await;
@@ -210,7 +210,7 @@ async fn an_endpoint_that_is_silent_is_504_and_let_go() {
     let upstream = Upstream::bind().await;
     let client = HttpClient::builder().head_timeout(Duration::from_millis(100)).build();
     let gateway = Gateway::with_client(&[upstream.addr], client).await;
-    for request in [GET.to_owned(), format!("{POST}3\r\nabc\r\n")] {
+    for request in [GET.to_owned(), format!("{POST}3\r\nabc\r\n0\r\n\r\n")] {
         let mut client = gateway.client().await;
         client.send(request).await;
         let mut endpoint = upstream.accept().await;

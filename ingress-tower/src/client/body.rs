@@ -10,7 +10,8 @@ use http::uri::Authority;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::pool::{Connection, Pool};
+use super::connection::Connection;
+use super::pool::Pool;
 use crate::proxy::headers;
 use crate::stall::Stall;
 use crate::{Body, BoxError};

@@ -66,7 +66,7 @@ impl Connections {
         if slot.failures.load(Ordering::Relaxed) != failures {
             return Err("connecting failed for another request just now".into());
         }
-        let connected = async { handshake(connect().await?).await };
+        let connected = async { handshake(connect().await?, &slot).await };
         match connected.await {
             Ok(open) => Ok(sender.insert(open).clone()),
             Err(error) => {
@@ -112,7 +112,7 @@ impl Slot {
     }
 }
 
-async fn handshake(stream: TcpStream) -> Result<Sender, BoxError> {
+async fn handshake(stream: TcpStream, slot: &Arc<Slot>) -> Result<Sender, BoxError> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
@@ -121,7 +121,13 @@ async fn handshake(stream: TcpStream) -> Result<Sender, BoxError> {
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW);
     let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
+    let slot = Arc::downgrade(slot);
+    tokio::spawn(async move {
+        let _ = connection.await;
+        if let Some(slot) = slot.upgrade() {
+            slot.sender.lock().await.take_if(|sender| sender.is_closed());
+        }
+    });
     Ok(sender)
 }
 

@@ -1,6 +1,7 @@
 //! Carries requests to endpoints over connections that are kept: of HTTP/1.1, or HTTP/2 where the endpoint speaks it.
 
 mod body;
+mod connection;
 mod http2;
 mod pool;
 mod resolve;
@@ -17,8 +18,6 @@ use http::uri::{Authority, PathAndQuery};
 use http::{Request, Response, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use hyper::client::conn::{TrySendError, http1};
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 use tower_service::Service;
@@ -27,7 +26,8 @@ use crate::{Body, BoxError, Stalled, TimedOut, Unsent};
 
 use body::Lease;
 pub(crate) use body::UpstreamBody;
-use pool::{Connection, Pool};
+use connection::Connection;
+use pool::Pool;
 use resolve::resolve;
 pub(crate) use upload::Progress;
 use upload::Upload;
@@ -221,20 +221,17 @@ impl Shared {
         let request = request.map(|body| Upload::new(body, &progress));
         let sleep = pin!(tokio::time::sleep(Duration::ZERO));
         let deadline = Deadline::begin(self.settings.head_timeout, sleep, &progress);
-        let response = answered(sender.try_send_request(request), deadline).await?;
+        let answer = sender.try_send_request(request);
+        // Lest a request that its connection missed in its end waits as long as there is a sender: see `connection`.
+        drop(sender);
+        let answer = async { answer.await.map_err(connection::refused) };
+        let response = answered(answer, deadline).await?;
         Ok(response.map(|body| UpstreamBody::shared(body, self.settings.body_timeout)))
     }
 
     async fn connect(&self, endpoint: &Authority, alone: bool) -> Result<Connection, BoxError> {
         let stream = self.dial(endpoint).await?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // Ends when the endpoint closes, or when the sender is dropped. Its error is the sender's, too.
-        if alone {
-            tokio::spawn(connection.with_upgrades());
-        } else {
-            tokio::spawn(connection);
-        }
-        Ok(Connection::new(sender, alone))
+        Ok(Connection::open(stream, alone).await?)
     }
 
     async fn dial(&self, endpoint: &Authority) -> Result<TcpStream, BoxError> {
@@ -257,15 +254,15 @@ impl Shared {
         let request = request.map(|body| Upload::new(body, &connection.progress));
         let deadline =
             Deadline::begin(self.settings.head_timeout, connection.deadline.as_mut(), &connection.progress);
-        let response = answered(connection.sender.try_send_request(request), deadline).await?;
+        let response = answered(connection.sender.send(request), deadline).await?;
         let lease = Lease { connection, endpoint: endpoint.clone(), pool: self.pool.clone() };
         Ok(response.map(|body| UpstreamBody::leased(body, lease, self.settings.body_timeout)))
     }
 }
 
-/// Waits for the answer as long as it may take. A request of which nothing was sent is handed back as [`Unsent`].
+/// Waits for the answer as long as it may take.
 async fn answered(
-    answer: impl Future<Output = Result<Response<Incoming>, TrySendError<Request<Upload>>>>,
+    answer: impl Future<Output = Result<Response<Incoming>, BoxError>>,
     mut deadline: Deadline<'_>,
 ) -> Result<Response<Incoming>, BoxError> {
     let mut answer = pin!(answer);
@@ -276,10 +273,7 @@ async fn answered(
     match answered.await {
         None if deadline.progress.is_wanting() => Err(Stalled.into()),
         None => Err(TimedOut.into()),
-        Some(answer) => answer.map_err(|mut error| match error.take_message() {
-            Some(request) => Unsent::new(request.map(Upload::into_inner), error.into_error()).into(),
-            None => error.into_error().into(),
-        }),
+        Some(answer) => answer,
     }
 }
 

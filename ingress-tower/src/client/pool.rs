@@ -2,33 +2,14 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::uri::Authority;
-use hyper::client::conn::http1::SendRequest;
 use tokio::runtime::{Handle, Id};
-use tokio::time::Sleep;
 
-use super::upload::{Progress, Upload};
-
-/// A connection to an endpoint.
-#[derive(Debug)]
-pub(super) struct Connection {
-    pub(super) sender: SendRequest<Upload>,
-    /// When the request in hand last made progress.
-    pub(super) progress: Progress,
-    /// The deadline of the request in hand. It is moved, not made anew, for each request: a later deadline
-    /// costs the timer nothing.
-    pub(super) deadline: Pin<Box<Sleep>>,
-    idle_since: Instant,
-    /// It carries one request only.
-    alone: bool,
-    /// The runtime that drives it. A request of another one would have to wake it on every step.
-    runtime: Id,
-}
+use super::connection::Connection;
 
 /// Idle connections, in a shard for each thread.
 #[derive(Debug)]
@@ -48,19 +29,6 @@ struct Shard(Mutex<Idle>);
 struct Idle {
     by_endpoint: HashMap<Authority, Vec<Connection>, foldhash::fast::RandomState>,
     swept: Option<Instant>,
-}
-
-impl Connection {
-    pub(super) fn new(sender: SendRequest<Upload>, alone: bool) -> Self {
-        Self {
-            sender,
-            progress: Progress::new(),
-            deadline: Box::pin(tokio::time::sleep(Duration::ZERO)),
-            idle_since: Instant::now(),
-            alone,
-            runtime: Handle::current().id(),
-        }
-    }
 }
 
 impl Pool {
@@ -88,11 +56,10 @@ impl Pool {
 
     /// Keeps a connection whose response was read to its end.
     pub(super) fn give(&self, endpoint: &Authority, mut connection: Connection) {
-        if connection.alone || connection.sender.is_closed() {
+        let now = Instant::now();
+        if !connection.rest(now) {
             return;
         }
-        let now = Instant::now();
-        connection.idle_since = now;
         let mut idle = self.shard(self.own());
         if idle.swept.is_none_or(|swept| now - swept > self.idle_timeout) {
             idle.sweep(now, self.idle_timeout);
@@ -129,9 +96,9 @@ impl Idle {
         while at > 0 {
             at -= 1;
             let connection = &connections[at];
-            if connection.sender.is_closed() || connection.idle_since.elapsed() > limit {
+            if connection.is_closed() || connection.idle_since().elapsed() > limit {
                 connections.swap_remove(at);
-            } else if connection.sender.is_ready() && runtime.is_none_or(|own| own == connection.runtime) {
+            } else if connection.is_ready() && runtime.is_none_or(|own| own == connection.runtime()) {
                 return Some(connections.remove(at));
             }
         }
@@ -143,7 +110,7 @@ impl Idle {
         self.swept = Some(now);
         self.by_endpoint.retain(|_, connections| {
             connections.retain(|connection| {
-                !connection.sender.is_closed() && now - connection.idle_since <= idle_timeout
+                !connection.is_closed() && now - connection.idle_since() <= idle_timeout
             });
             !connections.is_empty()
         });
