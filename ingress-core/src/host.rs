@@ -138,6 +138,17 @@ impl HostMatch {
             Self::Any => true,
         }
     }
+
+    /// Whether it takes every host that `other` takes.
+    pub(crate) fn takes_all(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Any, _) => true,
+            (Self::Wildcard(suffix), Self::Exact(name)) => {
+                name.as_str().split_once('.').is_some_and(|(_, parent)| parent == suffix.as_str())
+            }
+            (own, other) => own == other,
+        }
+    }
 }
 
 impl fmt::Display for HostMatch {

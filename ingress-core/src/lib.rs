@@ -3,6 +3,7 @@
 
 mod backend;
 mod balance;
+mod certificate;
 mod condition;
 mod diagnostic;
 mod endpoint;
@@ -18,6 +19,7 @@ mod table;
 
 pub use backend::{Backend, BackendRef, BackendRefError, PortRef, ResourceRef, ServiceRef};
 pub use balance::{Algorithm, Balance};
+pub use certificate::Certificate;
 pub use condition::{Conditions, Unmet, ValueMatch};
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use endpoint::{Endpoint, EndpointAddress, EndpointSet, EndpointState, Protocol};
@@ -44,7 +46,8 @@ pub use table::{
 #[allow(dead_code, reason = "checked by the compiler, never called")]
 fn assert_auto_traits() {
     fn assert<T: std::fmt::Debug + Send + Sync>() {}
-    assert::<(Algorithm, Backend, BackendRef, Code, Diagnostic, Endpoint, EndpointSet, HostMatch)>();
+    assert::<(Algorithm, Backend, BackendRef, Certificate, Code, Diagnostic, Endpoint, EndpointSet, HostMatch)>(
+    );
     assert::<(ObjectRef, PathMatch, RequestHost<'_>, RequestPath<'_>, Route<'_>, RouteMatch<'_>)>();
     assert::<(Diagnostics, RouteTable, RouteTableBuilder, Rule, Source, TableEditor, TableReader, TableWriter)>(
     );

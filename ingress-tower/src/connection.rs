@@ -1,6 +1,7 @@
 //! What is known of the connection on which a request came.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 #[cfg(any(feature = "client", feature = "server"))]
 use {std::convert::Infallible, tokio::sync::mpsc};
@@ -38,6 +39,26 @@ impl ConnectionInfo {
     pub fn with_tls(mut self, tls: bool) -> Self {
         self.tls = tls;
         self
+    }
+}
+
+/// The name that the client asked for in its TLS handshake (SNI, RFC 6066 section 3); it stands in the extensions of the
+/// connection's requests.
+///
+/// [`server`](crate::server) puts it there, and another server that ends TLS can do the same. A request for a host that
+/// neither is this one nor is covered by its certificate is answered with 421 (RFC 9110 section 15.5.20).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerName(Arc<str>);
+
+impl ServerName {
+    /// This name.
+    pub fn new(name: &str) -> Self {
+        Self(name.to_ascii_lowercase().into())
+    }
+
+    /// The name, lower-case.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

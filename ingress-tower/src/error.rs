@@ -39,6 +39,7 @@ pub(crate) enum Kind {
     Upstream,
     Timeout,
     LongTarget,
+    Misdirected,
     RequestBody,
     RequestStalled,
     Resource,
@@ -75,6 +76,7 @@ impl Error {
             Kind::Connect | Kind::Upstream => StatusCode::BAD_GATEWAY,
             Kind::Timeout => StatusCode::GATEWAY_TIMEOUT,
             Kind::LongTarget => StatusCode::URI_TOO_LONG,
+            Kind::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Kind::RequestStalled => StatusCode::REQUEST_TIMEOUT,
             Kind::Resource => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -95,6 +97,7 @@ impl Error {
             Kind::Upstream => "upstream_failed",
             Kind::Timeout => "upstream_timeout",
             Kind::LongTarget => "long_target",
+            Kind::Misdirected => "misdirected",
             Kind::RequestBody => "request_body_failed",
             Kind::RequestStalled => "request_body_stalled",
             Kind::Resource => "resource_failed",
@@ -111,6 +114,7 @@ impl Error {
                 | Kind::Tunnel
                 | Kind::Coding
                 | Kind::LongTarget
+                | Kind::Misdirected
         )
     }
 
@@ -160,6 +164,7 @@ impl fmt::Display for Error {
             Kind::Upstream => "the endpoint failed before it answered",
             Kind::Timeout => "the endpoint did not begin to answer in time",
             Kind::LongTarget => "the target of the request is too long",
+            Kind::Misdirected => "the certificate of the connection is not for the host of the request",
             Kind::RequestBody => "the body of the request broke off or is malformed",
             Kind::RequestStalled => "the client stopped sending the body of the request",
             Kind::Resource => "the service for the resource failed",

@@ -157,6 +157,9 @@ impl<C> Shared<C> {
         let Some(target) = match_route::target(parts)? else { return Ok(None) };
         let path = &target.1;
         let found = self.reader.with(|table| {
+            if match_route::is_misdirected(parts, &target.0, table) {
+                return Err(Error::new(Kind::Misdirected));
+            }
             let Some(found) = table.lookup(&match_route::head(parts, &target))? else { return Ok(None) };
             let backend = found.backend(tickets::next).ok_or_else(|| Error::new(Kind::NoEndpoint))?;
             Ok::<_, Error>(Some((backend.clone(), Captures::of(&found, path))))

@@ -9,12 +9,13 @@
 //! | [`explain`] | what is done with a request under a table, and why |
 //! | [`ResourceRegistry`] | services of this process that answer for backends |
 //! | [`server::Server`] | an accept loop with deadlines and a graceful end, where the host has none |
+//! | [`tls::Tls`] | TLS for it, with the certificates of the table |
 //!
 //! # What happens to a request
 //!
 //! 1. Host and path are taken from it and normalised; what cannot be taken for what it says is answered
 //!    with 400 (rulings R4 and R5 of `ingress_core`), a transfer coding other than `chunked` with 501. HTTP/1
-//!    connections are closed then.
+//!    connections are closed then. On a connection whose TLS certificate is not for the host: 421.
 //! 2. The table is asked. No route: the inner service, or 404.
 //! 3. Fields that are about the connection go, the gateway's own (`X-Forwarded-For`, `-Proto`, `-Host`, `-Port`,
 //!    `X-Real-IP`, `X-Request-ID`) replace whatever the client claimed, unless it is one of the
@@ -43,6 +44,7 @@
 //!
 //! - `client` (default): [`HttpClient`].
 //! - `server`: [`server`].
+//! - `tls`: [`tls`], with rustls and ring.
 //! - `tracing`: a warning for answers of 500 and above that the data plane makes, debug for the rest. Of each
 //!   reason and backend the first is told at once, and then at most one a second, with how many were not
 //!   (`suppressed`).
@@ -69,13 +71,15 @@ pub mod server;
 mod service;
 #[cfg(any(feature = "client", feature = "server"))]
 mod stall;
+#[cfg(feature = "tls")]
+pub mod tls;
 mod trusted;
 
 pub use body::{Body, BodyError};
 pub use captures::Captures;
 #[cfg(feature = "client")]
 pub use client::{HttpClient, HttpClientBuilder};
-pub use connection::ConnectionInfo;
+pub use connection::{ConnectionInfo, ServerName};
 pub use error::{BoxError, Error};
 pub use explain::explain;
 pub use future::ResponseFuture;
@@ -98,11 +102,13 @@ fn assert_auto_traits() {
     fn assert<T: std::fmt::Debug + Send + Sync>() {}
     assert::<(Body, BodyError, Captures, ConnectionInfo, Error, IngressLayer<()>, IngressService<()>)>();
     assert::<(Ingress<(), ()>, NotFound, ResourceRegistry, Stalled, TimedOut, TrustedProxies, Unsent)>();
-    assert::<ResponseFuture<NotFound, Body>>();
+    assert::<(ResponseFuture<NotFound, Body>, ServerName)>();
     #[cfg(feature = "client")]
     assert::<(HttpClient, HttpClientBuilder, IngressLayer, IngressService)>();
     #[cfg(feature = "server")]
     assert::<(server::Server, server::Drained, server::ServerStats)>();
+    #[cfg(feature = "tls")]
+    assert::<(tls::Tls, tls::TlsVersion, tls::CertificateError)>();
 }
 
 /// The embedding that the repository's README shows, compiled as a test.

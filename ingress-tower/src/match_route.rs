@@ -4,11 +4,11 @@ use http::header::HOST;
 use http::request::Parts;
 use http::uri::Scheme;
 use http::{HeaderValue, Method, Version};
-use ingress_core::{RequestHead, RequestHost, RequestPath};
+use ingress_core::{RequestHead, RequestHost, RequestPath, RouteTable};
 
-use crate::Error;
 use crate::error::Kind;
 use crate::proxy::headers;
+use crate::{Error, ServerName};
 
 /// Host and path of a request; `None` for `OPTIONS *`.
 pub(crate) fn target(parts: &Parts) -> Result<Option<(RequestHost<'_>, RequestPath<'_>)>, Error> {
@@ -56,6 +56,16 @@ fn host(parts: &Parts) -> Result<RequestHost<'_>, Error> {
 fn parse_field(field: &HeaderValue) -> Result<RequestHost<'_>, Error> {
     let text = field.to_str().map_err(|error| Error::with_source(Kind::BadHost, error))?;
     Ok(RequestHost::parse(text)?)
+}
+
+/// Whether the request is on a TLS connection that is for other hosts (RFC 9110 section 7.4), as clients of HTTP/2 may
+/// send it where certificates of several servers share a name.
+pub(crate) fn is_misdirected(parts: &Parts, host: &RequestHost<'_>, table: &RouteTable) -> bool {
+    let Some(server_name) = parts.extensions.get::<ServerName>() else { return false };
+    let server_name = server_name.as_str();
+    !host.as_str().is_empty()
+        && host.as_str() != server_name
+        && !table.certificate(Some(server_name)).is_some_and(|certificate| certificate.covers(host))
 }
 
 /// The request's path, normalised; `None` for `OPTIONS *`, which asks about the server and not about a

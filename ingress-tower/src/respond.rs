@@ -86,6 +86,7 @@ fn text(status: StatusCode) -> &'static str {
         StatusCode::METHOD_NOT_ALLOWED => "405 Method Not Allowed\n",
         StatusCode::REQUEST_TIMEOUT => "408 Request Timeout\n",
         StatusCode::URI_TOO_LONG => "414 URI Too Long\n",
+        StatusCode::MISDIRECTED_REQUEST => "421 Misdirected Request\n",
         StatusCode::NOT_IMPLEMENTED => "501 Not Implemented\n",
         StatusCode::BAD_GATEWAY => "502 Bad Gateway\n",
         StatusCode::SERVICE_UNAVAILABLE => "503 Service Unavailable\n",

@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use super::diagnostics::Diagnostics;
 use super::options::Options;
 use super::{AmbiguousPaths, HostFallthrough, RouteTable, TableEditor, UnservedRule};
-use crate::{Algorithm, BackendRef, Diagnostic, Endpoint, HostMatch, Rule, Source};
+use crate::{Algorithm, BackendRef, Certificate, Diagnostic, Endpoint, HostMatch, Rule, Source};
 
 /// Collects rules and endpoints and compiles them.
 ///
@@ -21,6 +21,7 @@ pub struct RouteTableBuilder {
     diagnostics: Vec<Diagnostic>,
     unserved: Vec<UnservedRule>,
     options: Options,
+    certificates: BTreeMap<HostMatch, Certificate>,
     reserved: BTreeSet<HostMatch>,
     reserved_default: Option<BackendRef>,
 }
@@ -52,6 +53,13 @@ impl RouteTableBuilder {
     /// Sets how endpoints of this backend are chosen.
     pub fn balance(&mut self, backend: BackendRef, algorithm: Algorithm) -> &mut Self {
         self.endpoints.entry(backend).or_default().1 = Some(algorithm);
+        self
+    }
+
+    /// Sets the certificate that a server presents to clients that ask for the host; that of [`HostMatch::Any`] is for
+    /// all that have no other. Of several for a host the last is kept.
+    pub fn certificate(&mut self, host: HostMatch, certificate: Certificate) -> &mut Self {
+        self.certificates.insert(host, certificate);
         self
     }
 
@@ -117,6 +125,9 @@ impl RouteTableBuilder {
         editor.set_algorithm(self.algorithm);
         editor.set_options(self.options.fallthrough, self.options.ambiguous);
         editor.set_reserved(self.reserved, self.reserved_default);
+        for (host, certificate) in self.certificates {
+            editor.set_certificate(host, Some(certificate));
+        }
         self.diagnostics.into_iter().for_each(|finding| editor.add_diagnostic(finding));
         self.unserved.into_iter().for_each(|rule| editor.add_unserved(rule));
         for (backend, (endpoints, algorithm)) in self.endpoints {

@@ -13,6 +13,9 @@ pub struct TableDump<'t> {
     ambiguous_paths: AmbiguousPaths,
     routes: Vec<RouteDump<'t>>,
     backends: Vec<BackendDump<'t>>,
+    /// By the host that they are presented for; `*` is the default one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    certificates: Vec<CertificateDump>,
     /// Hosts that only rules for them take; those with `*.` at any depth.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reserved: Vec<String>,
@@ -35,6 +38,12 @@ struct RouteDump<'t> {
 struct ShareDump {
     backend: String,
     weight: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct CertificateDump {
+    host: String,
+    names: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -82,12 +91,17 @@ impl RouteTable {
                 endpoints: set.as_slice().iter().chain(set.unusable()).map(EndpointDump::new).collect(),
             }
         });
+        let certificates = self.certificates().map(|(host, certificate)| CertificateDump {
+            host: host.to_string(),
+            names: certificate.names().iter().map(ToString::to_string).collect(),
+        });
         TableDump {
             generation: self.generation,
             host_fallthrough: self.options.fallthrough,
             ambiguous_paths: self.options.ambiguous,
             routes: routes.collect(),
             backends: backends.collect(),
+            certificates: certificates.collect(),
             reserved: self.reserved_hosts().iter().map(ToString::to_string).collect(),
             diagnostics: &self.diagnostics,
         }

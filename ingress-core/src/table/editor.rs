@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use foldhash::fast::RandomState;
 
 use super::backends::Registry;
+use super::certificates::Certificates;
 use super::conflicts::{lint, take_shadowed};
 use super::diagnostics::Diagnostics;
 use super::host;
@@ -15,7 +16,7 @@ use super::reserved::Reserved;
 use super::shard::{Host, Shard};
 use super::visit::Level;
 use super::{AmbiguousPaths, HostFallthrough, RouteTable, UnservedRule};
-use crate::{Algorithm, BackendRef, Diagnostic, Endpoint, HostMatch, PathMatch, Rule, Source};
+use crate::{Algorithm, BackendRef, Certificate, Diagnostic, Endpoint, HostMatch, PathMatch, Rule, Source};
 
 /// Makes one table after another, each from the one before it and what changed.
 ///
@@ -47,6 +48,7 @@ pub struct TableEditor {
     /// Hosts that were set since the last table; `None` for one without rules.
     changed: HashMap<HostMatch, Option<Shard>, RandomState>,
     backends: Registry,
+    certificates: Certificates,
     options: Options,
     routes: usize,
     served_hosts: usize,
@@ -112,6 +114,12 @@ impl TableEditor {
     /// different ways.
     pub fn set_options(&mut self, fallthrough: HostFallthrough, ambiguous: AmbiguousPaths) {
         self.options = Options { fallthrough, ambiguous };
+    }
+
+    /// Sets the certificate that a server presents to clients that ask for the host; that of [`HostMatch::Any`] is for
+    /// all that have no other. A certificate does not need a route.
+    pub fn set_certificate(&mut self, host: HostMatch, certificate: Option<Certificate>) {
+        self.certificates.set(host, certificate);
     }
 
     /// Sets all hosts that are kept for the rules that name them, and what serves their requests that no such rule
@@ -196,6 +204,7 @@ impl TableEditor {
             generation: 0,
             hosts: self.hosts.clone(),
             backends: self.backends.table.clone(),
+            certificates: self.certificates.clone(),
             routes: self.routes,
             served_hosts: self.served_hosts,
             options: self.options,

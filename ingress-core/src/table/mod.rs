@@ -2,6 +2,7 @@
 
 mod backends;
 mod builder;
+mod certificates;
 mod conflicts;
 mod diagnostics;
 pub(crate) mod diff;
@@ -35,14 +36,15 @@ pub use route::{Route, RouteMatch};
 pub use unserved::UnservedRule;
 
 use crate::path::MarkedPath;
-use crate::{Backend, HostMatch, RequestHead};
+use crate::{Backend, Certificate, HostMatch, RequestHead};
 use backends::BackendTable;
+use certificates::Certificates;
 use hosts::HostIndex;
 use multiset::Multiset;
 use options::Options;
 use visit::{Find, Visitor};
 
-/// One immutable generation of routes, backends and endpoints.
+/// One immutable generation of routes, backends, endpoints and certificates.
 ///
 /// Looking up takes no lock, and allocates only for conditions on queries and for ambiguous paths. Two
 /// tables are equal when they answer every request alike and report the same findings, whatever the order
@@ -53,6 +55,7 @@ pub struct RouteTable {
     generation: u64,
     hosts: HostIndex,
     backends: BackendTable,
+    certificates: Certificates,
     routes: usize,
     served_hosts: usize,
     options: Options,
@@ -165,6 +168,18 @@ impl RouteTable {
         self.backends.endpoint_count()
     }
 
+    /// The certificate for the name that a client asks for in its handshake (SNI, RFC 6066 section 3): that of the
+    /// host, else that of the wildcard one label above, else the default one (ruling R13). Without a name it is the
+    /// default one.
+    pub fn certificate(&self, server_name: Option<&str>) -> Option<&Certificate> {
+        self.certificates.find(server_name)
+    }
+
+    /// All certificates by host; that of [`HostMatch::Any`] is the default one.
+    pub fn certificates(&self) -> impl Iterator<Item = (&HostMatch, &Certificate)> {
+        self.certificates.iter()
+    }
+
     /// The hosts that only rules for them take ([`RouteTableBuilder::reserve`]), in order.
     pub fn reserved_hosts(&self) -> &[HostMatch] {
         &self.hosts.reserved().hosts
@@ -191,6 +206,7 @@ impl PartialEq for RouteTable {
     fn eq(&self, other: &Self) -> bool {
         self.options == other.options
             && self.reserved_hosts() == other.reserved_hosts()
+            && self.certificates == other.certificates
             && self.unserved == other.unserved
             && self.diagnostics == other.diagnostics
             && self.backends().eq(other.backends())

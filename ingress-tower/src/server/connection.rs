@@ -4,26 +4,21 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{CONNECTION, HeaderValue, UPGRADE};
-use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use pin_project_lite::pin_project;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tower::util::Oneshot;
-use tower_service::Service;
 
 use super::io::{Protocol, ServerIo};
+use super::requests::{Client, Closing, Flag, PerConnection};
 use super::timer::HeadTimer;
-use super::{Server, Stream};
+use super::{Handler, ResponseBody, Server};
+use crate::ConnectionInfo;
 use crate::connection::Held;
-use crate::{BoxError, ConnectionInfo};
 
 /// How often a silent HTTP/2 peer is asked whether it is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
@@ -79,28 +74,73 @@ impl Signals {
     }
 }
 
+/// How bytes are carried.
+#[derive(Clone)]
+pub(super) enum Transport {
+    Plain,
+    #[cfg(feature = "tls")]
+    Tls(crate::tls::Acceptor),
+}
+
 /// Serves a connection to its end. Its errors are the peer's or the network's and concern nobody else.
 pub(super) async fn serve<S, B>(
-    stream: Stream,
+    stream: TcpStream,
+    transport: Transport,
     info: ConnectionInfo,
+    service: S,
+    settings: Arc<Server>,
+    signals: Signals,
+) where
+    S: Handler<B>,
+    B: ResponseBody,
+{
+    match transport {
+        Transport::Plain => {
+            let client = Client { info, server_name: None };
+            speak(stream, None, client, service, settings, signals).await;
+        }
+        #[cfg(feature = "tls")]
+        Transport::Tls(acceptor) => {
+            let mut signals = signals;
+            let handshake = tokio::time::timeout(acceptor.handshake_timeout, acceptor.accept(stream));
+            let accepted = unless_stopped(handshake, &settings, &mut signals).await;
+            let accepted = match accepted {
+                Some(Ok(Ok(accepted))) => accepted,
+                Some(Ok(Err(error))) => return log(info, &error),
+                Some(Err(_)) | None => return,
+            };
+            let protocol = if accepted.http2 { Protocol::Http2 } else { Protocol::Http1 };
+            let client = Client { info: info.with_tls(true), server_name: accepted.server_name };
+            speak(accepted.stream, Some(protocol), client, service, settings, signals).await;
+        }
+    }
+}
+
+/// Speaks HTTP, the one that was agreed upon if there is one.
+async fn speak<T, S, B>(
+    stream: T,
+    agreed: Option<Protocol>,
+    client: Client,
     service: S,
     settings: Arc<Server>,
     mut signals: Signals,
 ) where
-    S: Service<Request<Incoming>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
-        + Clone
-        + Send
-        + 'static,
-    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Handler<B>,
+    B: ResponseBody,
 {
     let Some((io, protocol)) = detect(stream, &settings, &mut signals).await else { return };
+    if agreed.is_some_and(|agreed| agreed != protocol) {
+        return;
+    }
+    let info = client.info;
     let old_at =
         settings.max_connection_age.map(|age| Instant::now() + age.mul_f64(0.9 + 0.2 * fastrand::f64()));
     let ended = match protocol {
         Protocol::Http1 => {
             let (held, mut tunnels) = Held::new();
             let closing = Closing { ending: signals.closing.clone(), old_at };
-            let service = PerConnection { service, info, flag: Flag::Closing(closing, held) };
+            let service = PerConnection { service, client, flag: Flag::Closing(closing, held) };
             let connection = http1_builder(&io, &settings).serve_connection(io, service).with_upgrades();
             let stopped = signals.stopped();
             let ended = run(connection, http1::UpgradeableConnection::graceful_shutdown, stopped).await;
@@ -110,7 +150,7 @@ pub(super) async fn serve<S, B>(
         }
         Protocol::Http2 => {
             let asked = Arc::<AtomicBool>::default();
-            let service = PerConnection { service, info, flag: Flag::Asked(asked.clone()) };
+            let service = PerConnection { service, client, flag: Flag::Asked(asked.clone()) };
             let connection = http2_builder(&settings).serve_connection(io, service);
             let stopped_or_old = async {
                 tokio::select! {
@@ -125,18 +165,27 @@ pub(super) async fn serve<S, B>(
             }
         }
     };
-    log(info, ended);
+    if let Err(error) = ended {
+        log(info, &error);
+    }
 }
 
 /// Waits for the first bytes, as long as it may.
-async fn detect(
-    stream: Stream,
+async fn detect<T: AsyncRead + Unpin>(
+    stream: T,
     settings: &Server,
     signals: &mut Signals,
-) -> Option<(ServerIo<Stream>, Protocol)> {
+) -> Option<(ServerIo<T>, Protocol)> {
+    let detect = ServerIo::detect(stream, settings.write_timeout);
+    let detect = tokio::time::timeout(settings.header_timeout, detect);
+    unless_stopped(detect, settings, signals).await?.ok()?.ok()
+}
+
+/// Waits for something on a new connection, unless the server has stopped.
+async fn unless_stopped<F: Future>(future: F, settings: &Server, signals: &mut Signals) -> Option<F::Output> {
     tokio::select! {
         biased;
-        detected = tokio::time::timeout(settings.header_timeout, ServerIo::detect(stream, settings.write_timeout)) => detected.ok()?.ok(),
+        output = future => Some(output),
         () = async {
             signals.stopped().await;
             // The client of a connection made just before may be about to say something.
@@ -145,7 +194,7 @@ async fn detect(
     }
 }
 
-fn http1_builder(io: &ServerIo<Stream>, settings: &Server) -> http1::Builder {
+fn http1_builder<T: AsyncRead + Unpin>(io: &ServerIo<T>, settings: &Server) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .timer(HeadTimer::new(io.activity(), settings.header_timeout, settings.idle_timeout))
@@ -204,96 +253,10 @@ async fn run<C: Future>(
 }
 
 #[cfg(feature = "tracing")]
-fn log(info: ConnectionInfo, ended: hyper::Result<()>) {
-    if let Err(error) = ended {
-        let source = std::error::Error::source(&error).map(ToString::to_string);
-        tracing::debug!(client = %info.client, %error, source, "a connection ended early");
-    }
+fn log(info: ConnectionInfo, error: &dyn std::error::Error) {
+    let source = error.source().map(ToString::to_string);
+    tracing::debug!(client = %info.client, %error, source, "a connection ended early");
 }
 
 #[cfg(not(feature = "tracing"))]
-fn log(_: ConnectionInfo, _: hyper::Result<()>) {}
-
-/// Tells the service of which connection a request is, and the client when the connection is to end.
-struct PerConnection<S> {
-    service: S,
-    info: ConnectionInfo,
-    flag: Flag,
-}
-
-/// What connection and requests tell each other.
-enum Flag {
-    /// To the requests of HTTP/1: answers close the connection, and tunnels hold it.
-    Closing(Closing, Held),
-    /// From those of HTTP/2: there was one.
-    Asked(Arc<AtomicBool>),
-}
-
-/// When answers of HTTP/1 close their connection.
-#[derive(Clone)]
-struct Closing {
-    ending: Arc<AtomicBool>,
-    old_at: Option<Instant>,
-}
-
-impl Closing {
-    fn is_due(&self) -> bool {
-        self.ending.load(Ordering::Relaxed) || self.old_at.is_some_and(|old_at| Instant::now() >= old_at)
-    }
-}
-
-impl<S, B> hyper::service::Service<Request<Incoming>> for PerConnection<S>
-where
-    S: Service<Request<Incoming>, Response = Response<B>> + Clone,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = Answer<Oneshot<S, Request<Incoming>>>;
-
-    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        request.extensions_mut().insert(self.info);
-        let closing = match &self.flag {
-            Flag::Closing(closing, held) => {
-                if request.headers().contains_key(UPGRADE) {
-                    request.extensions_mut().insert(held.clone());
-                }
-                Some(closing.clone())
-            }
-            Flag::Asked(asked) => {
-                asked.store(true, Ordering::Relaxed);
-                None
-            }
-        };
-        Answer { future: Oneshot::new(self.service.clone(), request), closing }
-    }
-}
-
-pin_project! {
-    /// An answer to come, which closes its connection if the server ends by then.
-    struct Answer<F> {
-        #[pin]
-        future: F,
-        closing: Option<Closing>,
-    }
-}
-
-impl<F, B, E> Future for Answer<F>
-where
-    F: Future<Output = Result<Response<B>, E>>,
-{
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        let mut answer = ready!(this.future.poll(cx));
-        let closing = this.closing.as_ref().is_some_and(Closing::is_due);
-        match &mut answer {
-            // After 101 the field belongs to the new protocol.
-            Ok(response) if closing && response.status() != StatusCode::SWITCHING_PROTOCOLS => {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            _ => {}
-        }
-        Poll::Ready(answer)
-    }
-}
+fn log(_: ConnectionInfo, _: &dyn std::error::Error) {}

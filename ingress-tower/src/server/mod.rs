@@ -28,6 +28,7 @@ mod accept;
 mod connection;
 mod io;
 mod limits;
+mod requests;
 mod timer;
 
 use std::future::Future;
@@ -46,7 +47,7 @@ use tower_service::Service;
 
 use crate::{BoxError, ConnectionInfo};
 use accept::Acceptor;
-use connection::Ending;
+use connection::{Ending, Transport};
 use limits::{Connections, Place};
 
 /// Settings of the accept loop. HTTP/1.1 and HTTP/2 (with prior knowledge) are served on one port. Clones count their
@@ -83,6 +84,27 @@ pub struct ServerStats {
     /// Connections that were refused, because too many were open.
     pub refused: u64,
 }
+
+/// What [`Server::serve`] asks of a service and of the body of its answers.
+trait Handler<B>:
+    Service<Request<Incoming>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
+    + Clone
+    + Send
+    + 'static
+{
+}
+
+impl<S, B> Handler<B> for S where
+    S: Service<Request<Incoming>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
+        + Clone
+        + Send
+        + 'static
+{
+}
+
+trait ResponseBody: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static {}
+
+impl<B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static> ResponseBody for B {}
 
 /// The most fields that a request of HTTP/1.1 may have.
 const MAX_FIELDS: usize = 100;
@@ -203,6 +225,40 @@ impl Server {
             + 'static,
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
+        self.serve_over(Transport::Plain, listener, service, shutdown).await
+    }
+
+    /// As [`Server::serve`], for clients that speak TLS. HTTP/2 is spoken with those that choose it in the handshake,
+    /// HTTP/1.1 with all others.
+    #[cfg(feature = "tls")]
+    pub async fn serve_tls<S, B>(
+        &self,
+        listener: TcpListener,
+        tls: &crate::tls::Tls,
+        service: S,
+        shutdown: impl Future<Output = ()>,
+    ) -> Drained
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
+            + Clone
+            + Send
+            + 'static,
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        self.serve_over(Transport::Tls(tls.acceptor()), listener, service, shutdown).await
+    }
+
+    async fn serve_over<S, B>(
+        &self,
+        transport: Transport,
+        listener: TcpListener,
+        service: S,
+        shutdown: impl Future<Output = ()>,
+    ) -> Drained
+    where
+        S: Handler<B>,
+        B: ResponseBody,
+    {
         let ending = Ending::new();
         let settings = Arc::new(self.clone());
         let signals = ending.signals();
@@ -212,16 +268,14 @@ impl Server {
             let info = ConnectionInfo::new(client);
             let info = stream.local_addr().map_or(info, |local| info.with_local(local));
             let place = settings.enter(client.ip());
-            let serve =
-                |stream| connection::serve(stream, info, service.clone(), settings.clone(), signals.clone());
-            let serve = match place {
-                Some(place) => Ok((place, serve(stream))),
-                None => Err(stream),
-            };
+            let (transport, service) = (transport.clone(), service.clone());
+            let (settings, signals) = (settings.clone(), signals.clone());
             async move {
-                match serve {
-                    Ok((_place, serve)) => serve.await,
-                    Err(stream) => refuse(stream),
+                match place {
+                    Some(_place) => {
+                        connection::serve(stream, transport, info, service, settings, signals).await;
+                    }
+                    None => refuse(stream, &transport),
                 }
             }
         });
@@ -252,8 +306,11 @@ impl Server {
     }
 }
 
-/// Says so to a client that there is no place for, as far as that can be said without waiting.
-fn refuse(stream: TcpStream) {
+/// Says so to a client that there is no place for, as far as that can be said without waiting; in TLS it cannot.
+fn refuse(stream: TcpStream, transport: &Transport) {
+    if !matches!(transport, Transport::Plain) {
+        return;
+    }
     const ANSWER: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n\
         Content-Length: 0\r\n\r\n";
     // What was not read would make the end a reset, which may overtake the answer.
@@ -277,6 +334,3 @@ async fn drain(mut connections: JoinSet<()>, limit: Duration) -> Drained {
     connections.shutdown().await;
     Drained { cut }
 }
-
-/// What is served here and now; other transports can be added beside it.
-type Stream = TcpStream;
