@@ -11,6 +11,7 @@ use ingress_kube::{Config, HostOwnership, Upstream};
 use ingress_tower::TrustedProxies;
 use ingress_tower::server::Server;
 
+use crate::certificate;
 use crate::check::CheckOptions;
 use crate::descriptors;
 use crate::diff::DiffOptions;
@@ -57,7 +58,7 @@ pub(crate) enum LogFormat {
 
 const RUN_EXAMPLE: &str = "\
 Example:
-  gateway run --manifests manifests/ --http 0.0.0.0:8080 --admin 127.0.0.1:10254";
+  gateway run --manifests manifests/ --http 0.0.0.0:8080 --https 0.0.0.0:8443 --admin 127.0.0.1:10254";
 
 const DEMO_EXAMPLE: &str = "\
 Example:
@@ -66,8 +67,8 @@ Example:
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = RUN_EXAMPLE)]
 pub(crate) struct RunOptions {
-    /// Directory of Ingress, IngressClass, ConfigMap, Service and EndpointSlice manifests (YAML or JSON), read
-    /// with its subdirectories and watched
+    /// Directory of Ingress, IngressClass, ConfigMap, Secret, Service and EndpointSlice manifests (YAML or JSON),
+    /// read with its subdirectories and watched
     #[arg(long, env = "INGRESS_MANIFESTS", value_name = "DIR")]
     pub(crate) manifests: PathBuf,
 
@@ -111,6 +112,10 @@ pub(crate) struct TranslationOptions {
     #[arg(long, env = "INGRESS_DEFAULT_BACKEND_SERVICE", value_name = "NAMESPACE/NAME[:PORT]")]
     pub(crate) default_backend_service: Option<String>,
 
+    /// Secret of the certificate for clients that ask for a host without one
+    #[arg(long, env = "INGRESS_DEFAULT_CERTIFICATE", value_name = "NAMESPACE/NAME")]
+    pub(crate) default_certificate: Option<String>,
+
     /// File that says which namespaces may claim which hosts; without it all may claim all
     #[arg(long, env = "INGRESS_HOST_OWNERSHIP", value_name = "FILE")]
     pub(crate) host_ownership: Option<PathBuf>,
@@ -137,6 +142,15 @@ pub(crate) struct ListenOptions {
     /// Address for HTTP traffic (HTTP/1.1, and HTTP/2 with prior knowledge)
     #[arg(long, env = "INGRESS_HTTP", value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub(crate) http: SocketAddr,
+
+    /// Address for HTTPS traffic (HTTP/1.1 and HTTP/2), with the certificates of the Secrets in spec.tls; without
+    /// it there is none
+    #[arg(long, env = "INGRESS_HTTPS", value_name = "ADDR")]
+    pub(crate) https: Option<SocketAddr>,
+
+    /// Oldest version of TLS that clients may speak
+    #[arg(long, env = "INGRESS_TLS_MIN_VERSION", value_enum, default_value_t = TlsVersionArg::Tls12)]
+    pub(crate) tls_min_version: TlsVersionArg,
 
     /// Address for /healthz, /readyz and /config_dump
     #[arg(long, env = "INGRESS_ADMIN", value_name = "ADDR", default_value = "127.0.0.1:10254")]
@@ -190,6 +204,14 @@ pub(crate) struct LimitOptions {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TlsVersionArg {
+    #[value(name = "1.2")]
+    Tls12,
+    #[value(name = "1.3")]
+    Tls13,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum UpstreamArg {
     Endpoints,
     ClusterIp,
@@ -227,6 +249,7 @@ impl Default for TranslationOptions {
             host_fallthrough: false,
             ambiguous_paths: AmbiguousPathsArg::Compare,
             default_backend_service: None,
+            default_certificate: None,
             host_ownership: None,
             allow_external_name: false,
         }
@@ -258,6 +281,14 @@ impl TranslationOptions {
                 AmbiguousPathsArg::Reject => AmbiguousPaths::Reject,
                 AmbiguousPathsArg::Trust => AmbiguousPaths::Trust,
             });
+        config = config.load_certificate(certificate::load);
+        if let Some(text) = given(&self.default_certificate) {
+            let (namespace, name) =
+                text.split_once('/').filter(|(_, name)| !name.contains('/')).ok_or_else(|| {
+                    format!("--default-certificate: {text:?} is not NAMESPACE/NAME, as in default/wildcard")
+                })?;
+            config = config.default_certificate(namespace, name);
+        }
         if !self.controller_class.is_empty() {
             config = config.controller_class(&self.controller_class);
         }

@@ -3,6 +3,7 @@
 
 mod admin;
 mod args;
+mod certificate;
 mod check;
 mod demo;
 mod descriptors;

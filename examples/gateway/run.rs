@@ -12,8 +12,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::Failure;
 use crate::admin::Admin;
 use crate::args::{ListenOptions, RunOptions};
+use crate::certificate;
 use crate::report::Reporter;
-use crate::workers::Workers;
+use crate::workers::{Port, Workers};
 
 /// What is known once traffic is served.
 #[derive(Debug)]
@@ -29,6 +30,7 @@ pub(crate) struct Started {
 /// The listeners, and where they really are.
 struct Listeners {
     http: (TcpListener, SocketAddr),
+    https: Option<(TcpListener, SocketAddr)>,
     admin: (TcpListener, SocketAddr),
 }
 
@@ -37,11 +39,12 @@ pub(crate) fn run(options: &RunOptions, started: impl FnOnce(&Started)) -> Resul
     let config = options.translation.config().map_err(Failure::Usage)?;
     let manifests = ManifestDir::open(&options.manifests).map_err(|error| Failure::Usage(chain(&error)))?;
     let http = bind("--http", options.listen.http)?;
+    let https = options.listen.https.map(|address| bind("--https", address)).transpose()?;
     let admin = bind("--admin", options.listen.admin)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::System(format!("cannot start: {error}")))?;
     let controller = |writer| IngressController::new(config, writer);
-    runtime.block_on(serve(options, manifests, controller, Listeners { http, admin }, started))
+    runtime.block_on(serve(options, manifests, controller, Listeners { http, https, admin }, started))
 }
 
 async fn serve(
@@ -62,10 +65,18 @@ async fn serve(
     let service = layer.into_service();
     let server = options.listen.limits.server().drain_limit(options.listen.shutdown_grace_period);
     let (listener, http_addr) = listeners.http;
-    let workers = Workers::start(options.listen.workers(), &listener, &service, &server)?;
-    drop(listener);
+    let mut ports = vec![Port { listener, tls: None }];
+    let https_addr = listeners.https.as_ref().map(|(_, address)| *address);
+    if let Some((listener, _)) = listeners.https {
+        let tls = certificate::tls(reader.clone(), options.listen.tls_min_version)?;
+        ports.push(Port { listener, tls: Some(tls) });
+    }
+    let count = options.listen.workers();
+    let workers = Workers::start(count, &ports, &service, &server)?;
+    drop(ports);
     admin.set_ready(true);
-    tracing::info!(http = %http_addr, admin = %admin_addr, workers = options.listen.workers(), "serving");
+    let https = https_addr.map(tracing::field::display);
+    tracing::info!(http = %http_addr, https, admin = %admin_addr, workers = count, "serving");
     started(&Started { http: http_addr, admin: admin_addr, table: reader });
 
     let ended = tokio::select! {

@@ -7,9 +7,17 @@ use std::thread::JoinHandle;
 
 use ingress_tower::IngressService;
 use ingress_tower::server::Server;
+use ingress_tower::tls::Tls;
 use tokio::sync::watch;
 
 use crate::Failure;
+
+/// A listening socket, and what is spoken there.
+#[derive(Debug)]
+pub(crate) struct Port {
+    pub(crate) listener: TcpListener,
+    pub(crate) tls: Option<Tls>,
+}
 
 /// The running threads.
 #[derive(Debug)]
@@ -22,24 +30,33 @@ impl Workers {
     /// Starts `count` threads.
     pub(crate) fn start(
         count: usize,
-        listener: &TcpListener,
+        ports: &[Port],
         service: &IngressService,
         server: &Server,
     ) -> Result<Self, Failure> {
         let (stop, stopped) = watch::channel(false);
         let start = |number: usize| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let listener = {
-                // A listener belongs to the runtime in which it is made.
-                let _entered = runtime.enter();
-                tokio::net::TcpListener::from_std(listener.try_clone()?)?
-            };
-            let (service, server, mut stopped) = (service.clone(), server.clone(), stopped.clone());
-            let until = async move {
-                // An error means that the sender is gone, and that is the end, too.
-                let _ = stopped.wait_for(|stopped| *stopped).await;
-            };
-            let serve = async move { server.serve(listener, service, until).await.cut };
+            // A listener belongs to the runtime in which it is made.
+            let entered = runtime.enter();
+            let mut serving = tokio::task::JoinSet::new();
+            for port in ports {
+                let listener = tokio::net::TcpListener::from_std(port.listener.try_clone()?)?;
+                let (tls, service, server) = (port.tls.clone(), service.clone(), server.clone());
+                let mut stopped = stopped.clone();
+                let until = async move {
+                    // An error means that the sender is gone, and that is the end, too.
+                    let _ = stopped.wait_for(|stopped| *stopped).await;
+                };
+                serving.spawn(async move {
+                    match tls {
+                        None => server.serve(listener, service, until).await.cut,
+                        Some(tls) => server.serve_tls(listener, &tls, service, until).await.cut,
+                    }
+                });
+            }
+            drop(entered);
+            let serve = async move { serving.join_all().await.into_iter().sum() };
             std::thread::Builder::new()
                 .name(format!("worker-{number}"))
                 .spawn(move || runtime.block_on(serve))

@@ -98,6 +98,9 @@ codes! {
     InvalidAnnotation "ING023" Error "an annotation of ours, or a class parameter, whose value cannot be used"
     UnknownAnnotation "ING024" Warning "an annotation of ours, or a class parameter, that nobody knows"
     DefaultBackend "ING025" Error "a global default backend that does not exist; requests for it are answered with 503"
+    MissingSecret "ING026" Warning "a Secret that does not exist, so that another certificate is presented"
+    InvalidCertificate "ING027" Error "a Secret without a certificate that can be used, so that another one is presented"
+    CertificateNames "ING028" Warning "a certificate that does not name a host that it is presented for"
 }
 
 // ===== impl Diagnostic =====

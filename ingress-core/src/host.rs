@@ -140,7 +140,7 @@ impl HostMatch {
     }
 
     /// Whether it takes every host that `other` takes.
-    pub(crate) fn takes_all(&self, other: &Self) -> bool {
+    pub fn takes_all(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Any, _) => true,
             (Self::Wildcard(suffix), Self::Exact(name)) => {

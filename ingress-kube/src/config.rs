@@ -1,8 +1,10 @@
 //! What the embedding program decides.
 
+use std::sync::Arc;
+
 use ingress_core::{Algorithm, AmbiguousPaths, HostFallthrough, ResourceRef};
 
-use crate::{DefaultBackendService, HostOwnership};
+use crate::{DefaultBackendService, HostOwnership, LoadCertificate};
 
 /// The `spec.controller` of IngressClass objects that are ours, unless [`Config::controller_class`] says
 /// otherwise.
@@ -38,6 +40,10 @@ pub struct Config {
     /// Whether a Service of type ExternalName leads to the DNS name in it. Such a name may lead anywhere, so
     /// whoever may write Services then decides where the gateway connects to.
     pub allow_external_name: bool,
+    /// How certificates are made of Secrets; without it `spec.tls` has no effect.
+    pub load_certificate: Option<LoadCertificate>,
+    /// Namespace and name of the Secret whose certificate is presented to clients that ask for a host without one.
+    pub default_certificate: Option<(Arc<str>, Arc<str>)>,
 }
 
 /// What addresses a Service's requests go to.
@@ -66,6 +72,8 @@ impl Default for Config {
             default_backend_service: None,
             host_ownership: None,
             allow_external_name: false,
+            load_certificate: None,
+            default_certificate: None,
         }
     }
 }
@@ -145,6 +153,20 @@ impl Config {
     #[must_use]
     pub fn allow_external_name(mut self, allow: bool) -> Self {
         self.allow_external_name = allow;
+        self
+    }
+
+    /// Sets how certificates are made of Secrets, so that `spec.tls` has an effect.
+    #[must_use]
+    pub fn load_certificate(mut self, load: LoadCertificate) -> Self {
+        self.load_certificate = Some(load);
+        self
+    }
+
+    /// Sets the Secret whose certificate is presented to clients that ask for a host without one.
+    #[must_use]
+    pub fn default_certificate(mut self, namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
+        self.default_certificate = Some((namespace.into(), name.into()));
         self
     }
 }

@@ -172,6 +172,9 @@ impl IngressController {
         for (backend, endpoints) in delta.endpoints {
             self.editor.set_endpoints(backend, endpoints, None);
         }
+        for (host, certificate) in delta.certificates {
+            self.editor.set_certificate(host, certificate);
+        }
         if let Some((hosts, default)) = delta.reserved {
             self.editor.set_reserved(hosts, default);
         }

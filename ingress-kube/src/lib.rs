@@ -31,6 +31,7 @@ pub mod manifests;
 mod object;
 mod ownership;
 mod parallel;
+mod secret;
 mod store;
 mod translate;
 
@@ -43,5 +44,6 @@ pub use object::{Kind, Object, ObjectKey, Origin};
 #[cfg(feature = "manifests")]
 pub use ownership::HostOwnershipError;
 pub use ownership::{HostOwnership, HostPattern};
+pub use secret::{LoadCertificate, TlsData};
 pub use store::{Change, Counts, Store};
 pub use translate::{Annotation, annotations, translate};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ingress_core::ObjectRef;
 use k8s_openapi::Metadata;
-use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -32,10 +32,12 @@ pub enum Kind {
     EndpointSlice,
     /// `v1` ConfigMap: the parameters of an IngressClass.
     ConfigMap,
+    /// `v1` Secret: a certificate.
+    Secret,
 }
 
 /// One object.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Object {
     /// `networking.k8s.io/v1` Ingress.
@@ -48,6 +50,8 @@ pub enum Object {
     EndpointSlice(Box<EndpointSlice>),
     /// `v1` ConfigMap: the parameters of an IngressClass.
     ConfigMap(Box<ConfigMap>),
+    /// `v1` Secret: a certificate.
+    Secret(Box<Secret>),
 }
 
 /// What tells one object from all others.
@@ -85,6 +89,7 @@ impl Kind {
             Self::Service => "Service",
             Self::EndpointSlice => "EndpointSlice",
             Self::ConfigMap => "ConfigMap",
+            Self::Secret => "Secret",
         }
     }
 
@@ -110,6 +115,7 @@ impl Object {
             Self::Service(_) => Kind::Service,
             Self::EndpointSlice(_) => Kind::EndpointSlice,
             Self::ConfigMap(_) => Kind::ConfigMap,
+            Self::Secret(_) => Kind::Secret,
         }
     }
 
@@ -121,6 +127,7 @@ impl Object {
             Self::Service(object) => &object.metadata,
             Self::EndpointSlice(object) => &object.metadata,
             Self::ConfigMap(object) => &object.metadata,
+            Self::Secret(object) => &object.metadata,
         }
     }
 
@@ -139,6 +146,20 @@ impl Object {
             if let Some(rule) = rules.get_mut(index) {
                 rule.http = None;
             }
+        }
+    }
+}
+
+/// Never shows what is in a Secret.
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ingress(object) => object.fmt(f),
+            Self::IngressClass(object) => object.fmt(f),
+            Self::Service(object) => object.fmt(f),
+            Self::EndpointSlice(object) => object.fmt(f),
+            Self::ConfigMap(object) => object.fmt(f),
+            Self::Secret(object) => f.debug_tuple("Secret").field(&object.metadata).finish(),
         }
     }
 }
@@ -170,6 +191,12 @@ impl From<EndpointSlice> for Object {
 impl From<ConfigMap> for Object {
     fn from(object: ConfigMap) -> Self {
         Self::ConfigMap(Box::new(object))
+    }
+}
+
+impl From<Secret> for Object {
+    fn from(object: Secret) -> Self {
+        Self::Secret(Box::new(object))
     }
 }
 
@@ -249,6 +276,12 @@ impl Prune for ConfigMap {
         }
         self.binary_data.iter_mut().flatten().for_each(|(_, bytes)| bytes.0 = Vec::new());
         self.immutable = None;
+    }
+}
+
+impl Prune for Secret {
+    fn drop_unread(&mut self) {
+        crate::secret::drop_unread(self);
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use ingress_core::ObjectRef;
-use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 
@@ -21,6 +21,7 @@ pub struct Store {
     pub(crate) services: Objects<Service>,
     pub(crate) slices: Objects<EndpointSlice>,
     pub(crate) config_maps: Objects<ConfigMap>,
+    pub(crate) secrets: Objects<Secret>,
 }
 
 /// What became of an object.
@@ -53,10 +54,11 @@ pub struct Counts {
     pub endpoint_slices: usize,
     /// ConfigMaps, those that no IngressClass refers to included.
     pub config_maps: usize,
+    /// Secrets, those without a certificate included.
+    pub secrets: usize,
 }
 
 /// The objects of one kind, by namespace and name.
-#[derive(Debug)]
 pub(crate) struct Objects<T> {
     namespaces: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Stored<T>>>,
     len: usize,
@@ -90,6 +92,7 @@ impl Store {
             Object::Service(object) => self.services.apply(&key, *object, origin),
             Object::EndpointSlice(object) => self.slices.apply(&key, *object, origin),
             Object::ConfigMap(object) => self.config_maps.apply(&key, *object, origin),
+            Object::Secret(object) => self.secrets.apply(&key, *object, origin),
         }
     }
 
@@ -101,6 +104,7 @@ impl Store {
             Kind::Service => self.services.delete(key),
             Kind::EndpointSlice => self.slices.delete(key),
             Kind::ConfigMap => self.config_maps.delete(key),
+            Kind::Secret => self.secrets.delete(key),
         }
     }
 
@@ -134,7 +138,8 @@ impl Store {
         let services = self.services.iter().map(|stored| stored.key(Kind::Service));
         let slices = self.slices.iter().map(|stored| stored.key(Kind::EndpointSlice));
         let config_maps = self.config_maps.iter().map(|stored| stored.key(Kind::ConfigMap));
-        ingresses.chain(classes).chain(services).chain(slices).chain(config_maps)
+        let secrets = self.secrets.iter().map(|stored| stored.key(Kind::Secret));
+        ingresses.chain(classes).chain(services).chain(slices).chain(config_maps).chain(secrets)
     }
 
     /// How many objects there are of each kind.
@@ -145,6 +150,7 @@ impl Store {
             services: self.services.len,
             endpoint_slices: self.slices.len,
             config_maps: self.config_maps.len,
+            secrets: self.secrets.len,
         }
     }
 }
@@ -154,6 +160,13 @@ impl Store {
 impl<T> Default for Objects<T> {
     fn default() -> Self {
         Self { namespaces: BTreeMap::new(), len: 0 }
+    }
+}
+
+/// Objects are many, and some are secret.
+impl<T> fmt::Debug for Objects<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Objects").field("len", &self.len).finish_non_exhaustive()
     }
 }
 
@@ -253,6 +266,11 @@ impl fmt::Display for Change {
 impl Counts {
     /// All objects together.
     pub fn total(&self) -> usize {
-        self.ingresses + self.ingress_classes + self.services + self.endpoint_slices + self.config_maps
+        self.ingresses
+            + self.ingress_classes
+            + self.services
+            + self.endpoint_slices
+            + self.config_maps
+            + self.secrets
     }
 }

@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 #![cfg(feature = "manifests")]
 
+#[path = "common/pretended.rs"]
+mod pretended;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -57,7 +60,7 @@ fn page() -> (String, Vec<Section>) {
 fn config(manifest: &str) -> Config {
     let first = manifest.lines().next().unwrap_or_default();
     let mut words = first.strip_prefix("# gateway run ").unwrap_or_default().split(' ');
-    let mut config = Config::default();
+    let mut config = Config::default().load_certificate(pretended::load);
     while let Some(flag) = words.next().filter(|flag| !flag.is_empty()) {
         let value = words.next().unwrap();
         config = match flag {

@@ -340,7 +340,7 @@ fn findings_of_ingresses() {
         ),
         (
             ingress("web", &format!("{{defaultBackend: {TO_WEB}, tls: [{{hosts: [a.b]}}]}}")),
-            "warning[ING016]: Ingress default/web spec.tls: the field has no effect; HTTPS is not served yet; end it in front of the gateway, or leave the field out",
+            "warning[ING016]: Ingress default/web spec.tls: the field has no effect; HTTPS is not served here; end it in front of the gateway, or leave the field out",
         ),
     ];
     for (text, want) in cases {

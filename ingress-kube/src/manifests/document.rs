@@ -61,6 +61,7 @@ impl Document<'_> {
             Kind::Service => self.parse_strictly(&mut unknown).map(Object::Service),
             Kind::EndpointSlice => self.parse_strictly(&mut unknown).map(Object::EndpointSlice),
             Kind::ConfigMap => self.parse_strictly(&mut unknown).map(Object::ConfigMap),
+            Kind::Secret => self.parse_strictly(&mut unknown).map(Object::Secret),
         };
         Ok((object?, unknown))
     }

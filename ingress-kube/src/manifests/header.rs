@@ -93,8 +93,8 @@ impl Header {
     }
 }
 
-const KINDS: [Kind; 5] =
-    [Kind::Ingress, Kind::IngressClass, Kind::Service, Kind::EndpointSlice, Kind::ConfigMap];
+const KINDS: [Kind; 6] =
+    [Kind::Ingress, Kind::IngressClass, Kind::Service, Kind::EndpointSlice, Kind::ConfigMap, Kind::Secret];
 
 fn find(kind: &str) -> Option<Kind> {
     KINDS.into_iter().find(|known| known.as_str() == kind)
@@ -104,7 +104,7 @@ fn find(kind: &str) -> Option<Kind> {
 fn api_version(kind: Kind) -> &'static str {
     match kind {
         Kind::Ingress | Kind::IngressClass => "networking.k8s.io/v1",
-        Kind::Service | Kind::ConfigMap => "v1",
+        Kind::Service | Kind::ConfigMap | Kind::Secret => "v1",
         Kind::EndpointSlice => "discovery.k8s.io/v1",
     }
 }

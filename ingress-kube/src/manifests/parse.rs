@@ -165,8 +165,8 @@ impl Parser {
 
     fn object(&mut self, document: &Document<'_>, header: &Header, mut object: Object, unknown: &[Unknown]) {
         if object.metadata().name.as_deref().unwrap_or_default().is_empty() {
-            // No class can refer to it, so it is none of ours.
-            if object.kind() == Kind::ConfigMap {
+            // Nothing can refer to it, so it is none of ours.
+            if matches!(object.kind(), Kind::ConfigMap | Kind::Secret) {
                 return;
             }
             let help = match object.metadata().generate_name {

@@ -9,7 +9,7 @@ use k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress, IngressRule, In
 use super::annotations::{self, Settings};
 use super::backend::Place;
 use super::defaults::{Candidate, Rank};
-use super::{Output, backend, hints, ownership, path};
+use super::{Output, backend, hints, ownership, path, tls};
 use crate::Config;
 use crate::store::Stored;
 
@@ -75,6 +75,13 @@ pub(super) fn translate<'a>(
             continue;
         }
         hosts.extend(translate_rule(&subject, index, rule, spec.default_backend.is_some(), out));
+    }
+    if only.is_none() {
+        let ruleless = rules.is_empty().then_some(HostMatch::Any);
+        let mut served: Vec<_> = hosts.iter().cloned().chain(ruleless).collect();
+        served.sort();
+        served.dedup();
+        tls::read(stored, spec, &served, config, out);
     }
     if let Some(backend) = &spec.default_backend {
         let backend = backend::resolve(stored, Place::Default, backend, config, out);
@@ -252,11 +259,6 @@ fn report_no_paths(
 
 /// What is written but has no effect is said, once for each field.
 fn report_ignored(stored: &Stored<Ingress>, out: &mut Output) {
-    let spec = stored.object.spec.as_ref();
-    if spec.and_then(|spec| spec.tls.as_ref()).is_some_and(|tls| !tls.is_empty()) {
-        let help = "HTTPS is not served yet; end it in front of the gateway, or leave the field out";
-        out.find(Code::IgnoredField, &stored.source, "spec.tls", "the field has no effect", help);
-    }
     for name in stored.object.metadata.annotations.iter().flat_map(|annotations| annotations.keys()) {
         if annotations::own_name(name).is_none() && speaks_to_a_controller(name) {
             let field = format!("metadata.annotations[{name}]");

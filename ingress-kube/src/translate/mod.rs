@@ -11,6 +11,7 @@
 //! | any other annotation, parameters of a class | nothing: as if it were not there |
 //! | backend, missing Service or port | nothing: the route answers 503 (ruling R7) |
 //! | endpoint | that endpoint |
+//! | Secret, certificate | that certificate: another one is presented (ruling R13) |
 //!
 //! One Ingress is translated alone: `class` says whether it is served, `ingress` makes its rules, `path` and
 //! `backend` read the parts of one, `annotations` and `parameters` what it and its class say beyond the API,
@@ -29,6 +30,7 @@ mod api;
 mod backend;
 mod backends;
 mod by_owner;
+mod certificates;
 mod claims;
 mod class;
 mod default_backend;
@@ -39,12 +41,14 @@ pub(crate) mod hints;
 mod ignored;
 mod ingress;
 mod key;
+mod memo;
 mod ownership;
 mod parameters;
 mod path;
 mod protocol;
 mod service;
 mod slices;
+mod tls;
 mod translator;
 mod view;
 
@@ -75,6 +79,9 @@ pub fn translate(store: &Store, config: &Config) -> RouteTableBuilder {
     for (backend, endpoints) in delta.endpoints {
         builder.endpoints(backend, endpoints);
     }
+    for (host, certificate) in delta.certificates {
+        certificate.into_iter().for_each(|certificate| _ = builder.certificate(host.clone(), certificate));
+    }
     if let Some((hosts, default)) = delta.reserved {
         hosts.into_iter().for_each(|host| _ = builder.reserve(host));
         default.into_iter().for_each(|default| _ = builder.reserve_default(default));
@@ -94,6 +101,8 @@ struct Output {
     findings: Vec<Diagnostic>,
     /// The ports of Services that the rules point at.
     uses: Vec<backend::Use>,
+    /// Whose certificates its hosts want.
+    wants: Vec<tls::Want>,
     /// The default backend, if it may become the overall one.
     default: Option<defaults::Candidate>,
 }

@@ -6,15 +6,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ingress_core::{BackendRef, Diagnostic, Endpoint, HostMatch, Rule, ServiceRef, UnservedRule};
+use ingress_core::{BackendRef, Certificate, Diagnostic, Endpoint, HostMatch, Rule, UnservedRule};
 
 use super::backend::Use;
 use super::backends::Backends;
 use super::by_owner::{ByOwner, Edits};
+use super::certificates::Certificates;
 use super::claims::Claims;
-use super::class::{self, Classes, Owner};
-use super::defaults::{Defaults, Rank};
+use super::class::{self, Classes};
+use super::defaults::Defaults;
 use super::key::Key;
+use super::memo::{Memo, Totals};
 use super::parameters::Parameters;
 use super::service::{Lookup, Names};
 use super::slices::{self, Slices};
@@ -36,6 +38,7 @@ pub(crate) struct Translator {
     claims: Claims,
     backends: Backends,
     slices: Slices,
+    certificates: Certificates,
     names: Names,
     defaults: Defaults,
     findings: ByOwner<About, Diagnostic>,
@@ -50,31 +53,12 @@ pub(crate) struct Delta {
     pub(crate) hosts: Vec<(Arc<HostMatch>, Vec<Rule>)>,
     /// All endpoints of each backend that may have changed.
     pub(crate) endpoints: Vec<(BackendRef, Vec<Endpoint>)>,
+    /// The certificate of each host for which it may have changed.
+    pub(crate) certificates: Vec<(HostMatch, Option<Certificate>)>,
     /// The reserved hosts and their default, if they may have changed.
     pub(crate) reserved: Option<(Vec<HostMatch>, Option<BackendRef>)>,
     pub(crate) findings: Edits<Diagnostic>,
     pub(crate) unserved: Edits<UnservedRule>,
-}
-
-/// Sums over all Ingresses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Totals {
-    /// Rules, those of the overall default backend not included.
-    rules: usize,
-    /// Ingresses of other controllers.
-    pub(crate) foreign: usize,
-    /// Ingresses that nobody serves, with a finding each.
-    pub(crate) unserved: usize,
-}
-
-/// What is remembered of one Ingress: where it took part.
-#[derive(Debug)]
-struct Memo {
-    owner: Owner,
-    rules: usize,
-    hosts: Box<[Arc<HostMatch>]>,
-    uses: Box<[Arc<ServiceRef>]>,
-    default: Option<Rank>,
 }
 
 /// Whose findings they are, besides those of [`Backends`].
@@ -82,6 +66,7 @@ struct Memo {
 enum About {
     Classes,
     Defaults,
+    DefaultCertificate,
     Global,
     Ingress(Key),
     Slice(Key),
@@ -98,6 +83,7 @@ struct Dirty {
     services: BTreeSet<Key>,
     /// Services that came or went.
     toggled: BTreeSet<Key>,
+    secrets: BTreeSet<Key>,
 }
 
 /// Hosts whose rules may have changed, with the rules of the Ingresses that were translated.
@@ -120,6 +106,9 @@ impl Translator {
             self.read_classes(store, config);
         }
         let mut concerned = self.update_backends(store, config, &dirty);
+        for secret in &dirty.secrets {
+            concerned.extend(self.certificates.update(secret, store, config));
+        }
         let all = dirty.all;
         let keys = sorted_keys(store, dirty);
         keys.iter().for_each(|key| _ = concerned.remove(key));
@@ -137,6 +126,8 @@ impl Translator {
             }
         }
         let reserve = self.update_global(store, config) || first;
+        let finding = self.certificates.update_default(store, config);
+        self.findings.set(About::DefaultCertificate, finding.into_iter().collect());
         self.backends.sweep();
         if self.defaults.take_changed() {
             self.findings.set(About::Defaults, self.defaults.findings());
@@ -151,6 +142,7 @@ impl Translator {
         Delta {
             hosts: hosts.into_iter().collect(),
             endpoints: self.backends.take_endpoints(),
+            certificates: self.certificates.take_changed(),
             reserved: reserve.then(|| {
                 (
                     ownership::reserved(config).collect(),
@@ -187,6 +179,7 @@ impl Translator {
                 let finding = slice.and_then(slices::nameless);
                 self.findings.set(About::Slice(key), finding.into_iter().collect());
             }
+            Kind::Secret => _ = dirty.secrets.insert(key),
             Kind::Service => {
                 let present = store.services.get(&key.namespace, &key.name).is_some();
                 if self.names.set(&key, present) {
@@ -247,7 +240,9 @@ impl Translator {
             hosts: self.claim(key, std::mem::take(&mut out.rules), hosts),
             uses,
             default: out.default.as_ref().map(|candidate| candidate.rank),
+            wants: out.wants.clone().into(),
         };
+        memo.wants.iter().for_each(|want| self.certificates.add(want, store, config));
         out.default.take().into_iter().for_each(|candidate| self.defaults.add(key, candidate));
         self.unserved.set(key.clone(), std::mem::take(&mut out.refused));
         self.totals.add(&memo);
@@ -260,6 +255,7 @@ impl Translator {
         for service in &memo.uses {
             self.backends.remove_user(service, key);
         }
+        memo.wants.iter().for_each(|want| self.certificates.remove(want));
         for host in memo.hosts {
             self.claims.remove(&host, key);
             hosts.entry(host).or_default();
@@ -289,7 +285,8 @@ impl Translator {
 
     /// Publishes the findings about an Ingress, those about its backends included.
     fn report(&mut self, store: &Store, key: &Key, out: Output) {
-        let Output { mut findings, uses, .. } = out;
+        let Output { mut findings, uses, wants, .. } = out;
+        findings.extend(self.certificates.findings(&wants));
         for uses in by_service(&uses) {
             let Some(problem) = self.backends.problem(&uses[0].service) else { continue };
             let Some(stored) = store.ingresses.get(&key.namespace, &key.name) else { continue };
@@ -336,22 +333,6 @@ impl Translator {
     fn view<'a>(&'a self, store: &'a Store, config: &'a Config) -> View<'a> {
         let classes = Classes::new(store, config, self.default_class.as_deref());
         View { store, config, classes, parameters: &self.parameters }
-    }
-}
-
-// ===== impl Totals =====
-
-impl Totals {
-    fn add(&mut self, memo: &Memo) {
-        self.rules += memo.rules;
-        self.foreign += usize::from(memo.owner == Owner::Other);
-        self.unserved += usize::from(memo.owner == Owner::Nobody);
-    }
-
-    fn subtract(&mut self, memo: &Memo) {
-        self.rules -= memo.rules;
-        self.foreign -= usize::from(memo.owner == Owner::Other);
-        self.unserved -= usize::from(memo.owner == Owner::Nobody);
     }
 }
 

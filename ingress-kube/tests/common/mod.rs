@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "no test file uses all of it")]
 
 pub(crate) mod annotated;
+pub(crate) mod pretended;
 
 use std::sync::Arc;
 

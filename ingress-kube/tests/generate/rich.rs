@@ -1,8 +1,12 @@
 //! Objects that say more than the plain ones: annotations, parameters of classes, names elsewhere, and Services with
 //! many similar names.
 
+#[path = "../common/pretended.rs"]
+mod pretended;
+
 use ingress_kube::{Config, HostOwnership, Object, Origin};
-use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass, IngressClassParametersReference, IngressTLS};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -53,12 +57,13 @@ fn object() -> impl Strategy<Value = Object> {
         2 => service().prop_map(Object::from),
         1 => class().prop_map(Object::from),
         1 => config_map().prop_map(Object::from),
+        2 => secret().prop_map(Object::from),
     ]
 }
 
-/// As [`super::config`], and with a policy for hosts.
+/// As [`super::config`], and with a policy for hosts and certificates.
 pub fn config(number: u8) -> Config {
-    match number {
+    let config = match number {
         4 => Config::default()
             .allow_external_name(true)
             .watch_ingress_without_class(true)
@@ -70,19 +75,41 @@ pub fn config(number: u8) -> Config {
             super::config(2).host_ownership(policy).allow_external_name(true)
         }
         _ => super::config(number),
+    };
+    match number {
+        0 => config,
+        1 => config.load_certificate(pretended::load).default_certificate("default", "t1"),
+        _ => config.load_certificate(pretended::load),
     }
 }
 
 pub const CONFIGS: u8 = 6;
 
 fn ingress() -> impl Strategy<Value = Ingress> {
-    (super::ingress(), vec(select(ANNOTATIONS.to_vec()), 0..3), any::<bool>()).prop_map(
+    (super::ingress(), vec(select(ANNOTATIONS.to_vec()), 0..3), vec(tls(), 0..3)).prop_map(
         |(mut ingress, annotations, tls)| {
             let annotations = annotations.into_iter().map(|(name, value)| (name.into(), value.into()));
             ingress.metadata.annotations.get_or_insert_default().extend(annotations);
             let spec = ingress.spec.as_mut().unwrap();
-            spec.tls = tls.then(|| vec![IngressTLS::default()]);
+            spec.tls = Some(tls);
             ingress
+        },
+    )
+}
+
+fn tls() -> impl Strategy<Value = IngressTLS> {
+    let hosts = vec(super::mixed(&super::HOSTS, &super::BROKEN_HOSTS), 0..3);
+    (hosts, select(vec![None, Some("t0"), Some("t1"), Some("t2")]))
+        .prop_map(|(hosts, secret)| IngressTLS { hosts: Some(hosts), secret_name: secret.map(Into::into) })
+}
+
+fn secret() -> impl Strategy<Value = Secret> {
+    let chain = select(vec!["a.x", "*.x", "b.x a.x", "", "not a host!"]).prop_map(pretended::chain);
+    (super::metadata(&["t0", "t1"]), chain, select(vec!["key", "no key"])).prop_map(
+        |(metadata, chain, key)| {
+            let data = [("tls.crt", chain.as_str()), ("tls.key", key)];
+            let data = data.map(|(name, text)| (name.into(), ByteString(text.into())));
+            Secret { metadata, data: Some(data.into()), ..Secret::default() }
         },
     )
 }
