@@ -11,6 +11,7 @@ mod head;
 mod host;
 mod path;
 mod pattern;
+mod policy;
 mod publish;
 mod rule;
 mod source;
@@ -27,6 +28,7 @@ pub use head::RequestHead;
 pub use host::{HostError, HostMatch, HostName, MAX_HOST_LEN, RequestHost};
 pub use path::{PathError, PathMatch, PathTemplate, PathText, RequestPath};
 pub use pattern::{Pattern, PatternError};
+pub use policy::{Policy, Retries, Timeout};
 pub use publish::{TableReader, TableWriter, table};
 pub use rule::Rule;
 pub use source::{ObjectRef, Source};
@@ -51,5 +53,6 @@ fn assert_auto_traits() {
     assert::<(ObjectRef, PathMatch, RequestHost<'_>, RequestPath<'_>, Route<'_>, RouteMatch<'_>)>();
     assert::<(Diagnostics, RouteTable, RouteTableBuilder, Rule, Source, TableEditor, TableReader, TableWriter)>(
     );
-    assert::<(Backends, Conditions, Pattern, PathTemplate, RequestHead<'_>, UnservedRule, ValueMatch)>();
+    assert::<(Backends, Conditions, Pattern, PathTemplate, Policy, RequestHead<'_>, UnservedRule, ValueMatch)>(
+    );
 }

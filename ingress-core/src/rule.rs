@@ -1,6 +1,8 @@
 //! The input of the compiler.
 
-use crate::{BackendRef, Backends, Conditions, HostMatch, PathMatch, Source};
+use std::sync::Arc;
+
+use crate::{BackendRef, Backends, Conditions, HostMatch, PathMatch, Policy, Source};
 
 /// One host and path, and what serves it. Compiled into a [`Route`](crate::Route).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub struct Rule {
     pub conditions: Conditions,
     /// What serves them.
     pub backends: Backends,
+    /// How they are treated; `None` where nothing is said. The rules of an Ingress share it.
+    pub policy: Option<Arc<Policy>>,
     /// The object and field that the rule stems from; decides between two rules for the same host and
     /// path (ruling R10), where a rule without a source comes last.
     pub source: Option<Source>,
@@ -27,13 +31,20 @@ impl Rule {
 
     /// As [`Rule::new`], where several backends may share the requests; see [`Backends::split`].
     pub fn with_backends(host: HostMatch, path: PathMatch, backends: Backends) -> Self {
-        Self { host, path, conditions: Conditions::default(), backends, source: None }
+        Self { host, path, conditions: Conditions::default(), backends, policy: None, source: None }
     }
 
     /// Says what a request must meet besides host and path.
     #[must_use]
     pub fn with_conditions(mut self, conditions: Conditions) -> Self {
         self.conditions = conditions;
+        self
+    }
+
+    /// Says how the requests are treated. A policy that says nothing is none.
+    #[must_use]
+    pub fn with_policy(mut self, policy: impl Into<Arc<Policy>>) -> Self {
+        self.policy = Some(policy.into()).filter(|policy| !policy.is_empty());
         self
     }
 
@@ -48,6 +59,7 @@ impl Rule {
     /// that wins first. No part of it depends on the order in which rules were added.
     pub(crate) fn precedence(&self) -> impl Ord + '_ {
         let place = (self.path.precedence(), self.conditions.precedence());
-        (place, self.source.is_none(), &self.source, &self.conditions, &self.path, &self.backends)
+        let said = (&self.conditions, &self.path, &self.backends, &self.policy);
+        (place, self.source.is_none(), &self.source, said)
     }
 }

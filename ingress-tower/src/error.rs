@@ -38,6 +38,7 @@ pub(crate) enum Kind {
     Connect,
     Upstream,
     Timeout,
+    LargeBody,
     LongTarget,
     Misdirected,
     RequestBody,
@@ -48,6 +49,10 @@ pub(crate) enum Kind {
 // ===== impl Error =====
 
 impl Error {
+    pub(crate) fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
     pub(crate) fn new(kind: Kind) -> Self {
         Self(Arc::new(Inner { kind, backend: None, endpoint: None, source: None }))
     }
@@ -75,6 +80,7 @@ impl Error {
             Kind::NoEndpoint | Kind::NoResource => StatusCode::SERVICE_UNAVAILABLE,
             Kind::Connect | Kind::Upstream => StatusCode::BAD_GATEWAY,
             Kind::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            Kind::LargeBody => StatusCode::PAYLOAD_TOO_LARGE,
             Kind::LongTarget => StatusCode::URI_TOO_LONG,
             Kind::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Kind::RequestStalled => StatusCode::REQUEST_TIMEOUT,
@@ -96,6 +102,7 @@ impl Error {
             Kind::Connect => "connect_failed",
             Kind::Upstream => "upstream_failed",
             Kind::Timeout => "upstream_timeout",
+            Kind::LargeBody => "large_body",
             Kind::LongTarget => "long_target",
             Kind::Misdirected => "misdirected",
             Kind::RequestBody => "request_body_failed",
@@ -163,6 +170,7 @@ impl fmt::Display for Error {
             Kind::Connect => "no connection to the backend could be made",
             Kind::Upstream => "the endpoint failed before it answered",
             Kind::Timeout => "the endpoint did not begin to answer in time",
+            Kind::LargeBody => "the body of the request is larger than the route allows",
             Kind::LongTarget => "the target of the request is too long",
             Kind::Misdirected => "the certificate of the connection is not for the host of the request",
             Kind::RequestBody => "the body of the request broke off or is malformed",

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Extensions, HeaderValue};
-use ingress_core::{Backend, TableReader};
+use ingress_core::{Backend, Policy, TableReader};
 use tower_layer::Layer;
 
 use crate::error::Kind;
+use crate::policy::Budgets;
 use crate::proxy::origin::{Origin, Origins, Peer};
 use crate::proxy::{forwarded_path, tickets};
 use crate::service::Ingress;
@@ -55,6 +56,7 @@ pub(crate) struct Shared<C> {
     pub(crate) resources: Arc<ResourceRegistry>,
     client_addr: fn(&Extensions) -> Option<SocketAddr>,
     origins: Origins,
+    pub(crate) budgets: Arc<Budgets>,
     max_target_len: usize,
 }
 
@@ -65,6 +67,7 @@ const MAX_TARGET_LEN: usize = 8 * 1024;
 pub(crate) struct Matched {
     pub(crate) backend: Arc<Backend>,
     pub(crate) path: PathAndQuery,
+    pub(crate) policy: Option<Arc<Policy>>,
     pub(crate) captures: Option<Captures>,
 }
 
@@ -88,9 +91,9 @@ impl<C> IngressLayer<C> {
     pub fn with_client(reader: TableReader, client: C) -> Self {
         let client_addr =
             |extensions: &Extensions| extensions.get::<ConnectionInfo>().map(|info| info.client);
-        let (resources, origins) = Default::default();
+        let (resources, origins, budgets) = Default::default();
         let max_target_len = MAX_TARGET_LEN;
-        Self { shared: Shared { reader, client, resources, client_addr, origins, max_target_len } }
+        Self { shared: Shared { reader, client, resources, client_addr, origins, budgets, max_target_len } }
     }
 
     /// Answers for backends within this process.
@@ -162,10 +165,10 @@ impl<C> Shared<C> {
             }
             let Some(found) = table.lookup(&match_route::head(parts, &target))? else { return Ok(None) };
             let backend = found.backend(tickets::next).ok_or_else(|| Error::new(Kind::NoEndpoint))?;
-            Ok::<_, Error>(Some((backend.clone(), Captures::of(&found, path))))
+            Ok::<_, Error>(Some((backend.clone(), found.route.policy().cloned(), Captures::of(&found, path))))
         })?;
-        let Some((backend, captures)) = found else { return Ok(None) };
-        Ok(Some(Matched { backend, path: forwarded_path(&parts.uri, path)?, captures }))
+        let Some((backend, policy, captures)) = found else { return Ok(None) };
+        Ok(Some(Matched { backend, path: forwarded_path(&parts.uri, path)?, policy, captures }))
     }
 
     /// What the endpoint is told of where a request comes from; `host` is what it asks for.

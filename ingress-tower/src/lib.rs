@@ -63,6 +63,7 @@ mod layer;
 #[cfg(feature = "tracing")]
 mod log;
 mod match_route;
+mod policy;
 mod proxy;
 mod resource;
 mod respond;
@@ -84,7 +85,7 @@ pub use error::{BoxError, Error};
 pub use explain::explain;
 pub use future::ResponseFuture;
 pub use layer::IngressLayer;
-pub use proxy::{Stalled, TimedOut, Unsent};
+pub use proxy::{Stalled, TimedOut, Timeouts, Unsent};
 pub use resource::ResourceRegistry;
 pub use service::{Ingress, IngressService, NotFound};
 pub use trusted::{TrustedProxies, TrustedProxiesError};
@@ -101,7 +102,16 @@ pub type DefaultClient = std::convert::Infallible;
 fn assert_auto_traits() {
     fn assert<T: std::fmt::Debug + Send + Sync>() {}
     assert::<(Body, BodyError, Captures, ConnectionInfo, Error, IngressLayer<()>, IngressService<()>)>();
-    assert::<(Ingress<(), ()>, NotFound, ResourceRegistry, Stalled, TimedOut, TrustedProxies, Unsent)>();
+    assert::<(
+        Ingress<(), ()>,
+        NotFound,
+        ResourceRegistry,
+        Stalled,
+        TimedOut,
+        Timeouts,
+        TrustedProxies,
+        Unsent,
+    )>();
     assert::<(ResponseFuture<NotFound, Body>, ServerName)>();
     #[cfg(feature = "client")]
     assert::<(HttpClient, HttpClientBuilder, IngressLayer, IngressService)>();

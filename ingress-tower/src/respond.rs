@@ -85,6 +85,7 @@ fn text(status: StatusCode) -> &'static str {
         StatusCode::NOT_FOUND => "404 Not Found\n",
         StatusCode::METHOD_NOT_ALLOWED => "405 Method Not Allowed\n",
         StatusCode::REQUEST_TIMEOUT => "408 Request Timeout\n",
+        StatusCode::PAYLOAD_TOO_LARGE => "413 Content Too Large\n",
         StatusCode::URI_TOO_LONG => "414 URI Too Long\n",
         StatusCode::MISDIRECTED_REQUEST => "421 Misdirected Request\n",
         StatusCode::NOT_IMPLEMENTED => "501 Not Implemented\n",

@@ -16,7 +16,7 @@ use crate::future::ResponseFuture;
 use crate::layer::{IngressLayer, Matched, Shared};
 use crate::proxy::{forward, headers, upgrade};
 use crate::respond::{Shape, refuse, respond};
-use crate::{Body, BoxError, Error, match_route};
+use crate::{Body, BoxError, Error, match_route, policy};
 
 /// A service with the routing table in front, made by [`IngressLayer`].
 ///
@@ -114,6 +114,12 @@ where
         if let Some(captures) = matched.captures.take() {
             request.extensions_mut().insert(captures);
         }
+        if let Some(max) = matched.policy.as_ref().and_then(|policy| policy.max_body_size) {
+            if let Err(error) = policy::limit_body(max, &mut request) {
+                let error = error.of_backend(matched.backend.reference(), None);
+                return ResponseFuture::ready(respond(error, Shape::of(request.headers())));
+            }
+        }
         serve(&self.shared, matched, request, version)
     }
 }
@@ -144,9 +150,15 @@ where
     if matches!(matched.backend.reference(), BackendRef::Resource(_)) {
         return ResponseFuture::ready(respond(matched.no_resource(), shape));
     }
-    let client = shared.client.clone();
+    let (client, budgets) = (shared.client.clone(), matched.policy.as_ref().map(|_| shared.budgets.clone()));
     ResponseFuture::boxed(async move {
-        let answer = forward(client, matched.backend, request, matched.path).await;
+        let Matched { backend, path, policy, .. } = matched;
+        let answer = match (policy, budgets) {
+            (Some(policy), Some(budgets)) => {
+                policy::forward(client, &budgets, &policy, backend, request, path).await
+            }
+            _ => forward(client, backend, request, path, None).await,
+        };
         let mut response = answer.unwrap_or_else(|error| respond(error, shape));
         if response.status() == StatusCode::NOT_MODIFIED && version < Version::HTTP_2 {
             response.body_mut().silence();

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{AmbiguousPaths, HostFallthrough, RouteTable};
-use crate::{Backend, Diagnostics, Endpoint, EndpointState, Protocol, Source};
+use crate::{Backend, Diagnostics, Endpoint, EndpointState, Policy, Protocol, Source};
 
 /// A table written out. Serialises to the same bytes for equal tables of one generation.
 #[derive(Debug, Serialize)]
@@ -30,6 +30,8 @@ struct RouteDump<'t> {
     #[serde(skip_serializing_if = "String::is_empty")]
     conditions: String,
     backends: Vec<ShareDump>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<&'t Policy>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<&'t Source>,
 }
@@ -81,6 +83,7 @@ impl RouteTable {
             path: found.route.path().as_str().to_owned(),
             conditions: found.route.conditions().to_string(),
             backends: found.backends().map(share).collect(),
+            policy: found.route.policy().map(|policy| &**policy),
             source: found.route.source(),
         });
         let backends = self.backends().map(|backend| {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::backends::{BackendTable, Serving};
 use super::shard::{Host, Shard};
 use crate::condition::Unmet;
-use crate::{Backend, Conditions, HostMatch, PathMatch, RequestHead, RequestPath, Source};
+use crate::{Backend, Conditions, HostMatch, PathMatch, Policy, RequestHead, RequestPath, Source};
 
 /// The compiled form of one rule: a place in a table.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +75,12 @@ impl<'t> Route<'t> {
         self.of_host().conditions(self.number)
     }
 
+    /// How its requests are treated, if anything is said of that; shared, so that it can be kept beyond the table.
+    #[inline]
+    pub fn policy(self) -> Option<&'t Arc<Policy>> {
+        self.of_host().policy(self.number)
+    }
+
     /// The object and field that it stems from.
     pub fn source(self) -> Option<&'t Source> {
         self.of_host().source(self.number)
@@ -84,8 +90,10 @@ impl<'t> Route<'t> {
 impl PartialEq for Route<'_> {
     /// Whether both say the same, in one table or in two; who serves them does not count.
     fn eq(&self, other: &Self) -> bool {
-        let parts =
-            |route: &Self| (route.host(), route.path(), route.conditions().clone(), route.source().cloned());
+        let parts = |route: &Self| {
+            let said = (route.conditions().clone(), route.policy().cloned(), route.source().cloned());
+            (route.host(), route.path(), said)
+        };
         self.is(*other) || parts(self) == parts(other)
     }
 }

@@ -18,11 +18,12 @@ use http::uri::{Authority, PathAndQuery};
 use http::{Request, Response, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
+use ingress_core::Timeout;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 use tower_service::Service;
 
-use crate::{Body, BoxError, Stalled, TimedOut, Unsent};
+use crate::{Body, BoxError, Stalled, TimedOut, Timeouts, Unsent};
 
 use body::Lease;
 pub(crate) use body::UpstreamBody;
@@ -171,11 +172,12 @@ impl Service<Request<Body>> for HttpClient {
 
 impl Shared {
     async fn send(&self, mut request: Request<Body>) -> Result<Response<Body>, BoxError> {
+        let times = Times::new(&self.settings, request.extensions().get());
         let uri = std::mem::take(request.uri_mut()).into_parts();
         let endpoint = uri.authority.ok_or("the URI names no endpoint")?;
         *request.uri_mut() = Uri::from(uri.path_and_query.unwrap_or(PathAndQuery::from_static("/")));
         if request.version() == Version::HTTP_2 {
-            return self.send_http2(request, &endpoint).await;
+            return self.send_http2(request, &endpoint, times).await;
         }
         if !request.body().is_end_stream() && request.body().size_hint().exact().is_none() {
             // Left to itself, hyper sends no body of unknown length with GET.
@@ -187,7 +189,7 @@ impl Shared {
         let pooled = || if alone { None } else { self.pool.take(&endpoint) };
         while let Some(connection) = pooled() {
             let again = repeatable(&request);
-            let error = match self.exchange(connection, &endpoint, request).await {
+            let error = match self.exchange(connection, &endpoint, request, times).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
@@ -200,8 +202,8 @@ impl Shared {
                 (Err(error), _) => return Err(error),
             }
         }
-        match self.connect(&endpoint, alone).await {
-            Ok(connection) => self.exchange(connection, &endpoint, request).await,
+        match self.connect(&endpoint, alone, times).await {
+            Ok(connection) => self.exchange(connection, &endpoint, request, times).await,
             Err(error) => Err(Unsent::new(request, error).into()),
         }
     }
@@ -210,8 +212,9 @@ impl Shared {
         &self,
         mut request: Request<Body>,
         endpoint: &Authority,
+        times: Times,
     ) -> Result<Response<Body>, BoxError> {
-        let connect = async || self.dial(endpoint).await;
+        let connect = async || self.dial(endpoint, times).await;
         let mut sender = match self.http2.get(endpoint, self.settings.idle_timeout, connect).await {
             Ok(sender) => sender,
             Err(error) => return Err(Unsent::new(request, error).into()),
@@ -220,27 +223,32 @@ impl Shared {
         let progress = Progress::new();
         let request = request.map(|body| Upload::new(body, &progress));
         let sleep = pin!(tokio::time::sleep(Duration::ZERO));
-        let deadline = Deadline::begin(self.settings.head_timeout, sleep, &progress);
+        let deadline = Deadline::begin(times.head, sleep, &progress);
         let answer = sender.try_send_request(request);
         // Lest a request that its connection missed in its end waits as long as there is a sender: see `connection`.
         drop(sender);
         let answer = async { answer.await.map_err(connection::refused) };
         let response = answered(answer, deadline).await?;
-        Ok(response.map(|body| UpstreamBody::shared(body, self.settings.body_timeout)))
+        Ok(response.map(|body| UpstreamBody::shared(body, times.body)))
     }
 
-    async fn connect(&self, endpoint: &Authority, alone: bool) -> Result<Connection, BoxError> {
-        let stream = self.dial(endpoint).await?;
+    async fn connect(&self, endpoint: &Authority, alone: bool, times: Times) -> Result<Connection, BoxError> {
+        let stream = self.dial(endpoint, times).await?;
         Ok(Connection::open(stream, alone).await?)
     }
 
-    async fn dial(&self, endpoint: &Authority) -> Result<TcpStream, BoxError> {
+    async fn dial(&self, endpoint: &Authority, times: Times) -> Result<TcpStream, BoxError> {
         let connecting = async {
             let addresses = resolve(endpoint, self.settings.local_names).await?;
             TcpStream::connect(&addresses[..]).await
         };
-        let connecting = tokio::time::timeout(self.settings.connect_timeout, connecting);
-        let stream = connecting.await.map_err(|_| "connecting took too long")??;
+        let stream = match times.connect {
+            Some(limit) => {
+                let connected = tokio::time::timeout(limit, connecting).await;
+                connected.map_err(|_| "connecting took too long")??
+            }
+            None => connecting.await?,
+        };
         stream.set_nodelay(true)?;
         Ok(stream)
     }
@@ -250,13 +258,13 @@ impl Shared {
         mut connection: Connection,
         endpoint: &Authority,
         request: Request<Body>,
+        times: Times,
     ) -> Result<Response<Body>, BoxError> {
         let request = request.map(|body| Upload::new(body, &connection.progress));
-        let deadline =
-            Deadline::begin(self.settings.head_timeout, connection.deadline.as_mut(), &connection.progress);
+        let deadline = Deadline::begin(times.head, connection.deadline.as_mut(), &connection.progress);
         let response = answered(connection.sender.send(request), deadline).await?;
         let lease = Lease { connection, endpoint: endpoint.clone(), pool: self.pool.clone() };
-        Ok(response.map(|body| UpstreamBody::leased(body, lease, self.settings.body_timeout)))
+        Ok(response.map(|body| UpstreamBody::leased(body, lease, times.body)))
     }
 }
 
@@ -295,6 +303,27 @@ fn is_lost(error: &BoxError) -> bool {
         let source = std::error::Error::source(error);
         error.is_incomplete_message() || source.is_some_and(|source| source.is::<std::io::Error>())
     })
+}
+
+/// How long the steps of one request may take.
+#[derive(Clone, Copy)]
+struct Times {
+    connect: Option<Duration>,
+    head: Option<Duration>,
+    body: Option<Duration>,
+}
+
+impl Times {
+    /// Those of the route's policy, and else the client's.
+    fn new(settings: &HttpClientBuilder, policy: Option<&Timeouts>) -> Self {
+        let policy = policy.copied().unwrap_or_default();
+        let or = |own: Option<Timeout>, other| own.map_or(other, Timeout::limit);
+        Self {
+            connect: or(policy.connect, Some(settings.connect_timeout)),
+            head: or(policy.response, settings.head_timeout),
+            body: or(policy.idle, settings.body_timeout),
+        }
+    }
 }
 
 /// The time until which an answer must have begun: some time after the request's last progress.

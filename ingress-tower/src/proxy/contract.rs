@@ -3,6 +3,7 @@
 use std::fmt;
 
 use http::Request;
+use ingress_core::{Policy, Timeout};
 
 use crate::{Body, BoxError};
 
@@ -24,6 +25,31 @@ pub struct TimedOut;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the client stopped sending the body of the request")]
 pub struct Stalled;
+
+/// What the policy of a route asks of the client; it stands in the request's extensions if there is something. What is
+/// `None` is left to the client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Timeouts {
+    /// [`Policy::connect_timeout`].
+    pub connect: Option<Timeout>,
+    /// [`Policy::response_timeout`].
+    pub response: Option<Timeout>,
+    /// [`Policy::idle_timeout`].
+    pub idle: Option<Timeout>,
+}
+
+impl Timeouts {
+    /// Those of a policy, if it has any.
+    pub fn of(policy: &Policy) -> Option<Self> {
+        let timeouts = Self {
+            connect: policy.connect_timeout,
+            response: policy.response_timeout,
+            idle: policy.idle_timeout,
+        };
+        (timeouts != Self::default()).then_some(timeouts)
+    }
+}
 
 impl Unsent {
     /// `source` is why; no byte of `request` may have been sent.

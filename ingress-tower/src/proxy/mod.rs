@@ -19,33 +19,37 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http::{Request, Response, StatusCode, Version};
+use http_body_util::LengthLimitError;
 use ingress_core::{Backend, Endpoint, Protocol, RequestPath};
 use tower_service::Service;
 
 use crate::error::Kind;
+use crate::policy::Retry;
 use crate::{Body, BodyError, BoxError, Error};
 
 use upgrade::Upgrading;
 
-pub use contract::{Stalled, TimedOut, Unsent};
+pub use contract::{Stalled, TimedOut, Timeouts, Unsent};
 
 /// For how long after the first failure other endpoints are tried.
 const OTHER_ENDPOINTS_FOR: Duration = Duration::from_secs(10);
 
 /// Sends `request` to an endpoint of `backend` and returns its response; `path` is what is asked for there.
 ///
-/// Where no byte of the request was sent, the next endpoint is tried, each at most once.
+/// Where no byte of the request was sent, the next endpoint is tried, each at most once; and where `retry` says so, also
+/// after one that failed.
 pub(crate) async fn forward<C, B>(
     mut client: C,
     backend: Arc<Backend>,
     mut request: Request<Body>,
     path: PathAndQuery,
+    mut retry: Option<Retry<'_>>,
 ) -> Result<Response<Body>, Error>
 where
     C: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>>,
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    let upgrading = Upgrading::take(&mut request);
+    let mut upgrading = Upgrading::take(&mut request);
     let ticket = tickets::next(backend.index());
     let mut tried: Vec<&Endpoint> = Vec::new();
     let mut failure: Option<(Instant, Error)> = None;
@@ -60,17 +64,37 @@ where
             Protocol::H2c if upgrading.is_none() => Version::HTTP_2,
             _ => Version::HTTP_11,
         };
-        let error = match send(&mut client, request).await {
-            Ok(response) => return accept(response, upgrading).map_err(of_backend),
-            Err(error) => error,
+        let sent = send(&mut client, request).await;
+        let mut other = || {
+            tried.push(endpoint);
+            endpoints.pick_other(ticket, &tried)
         };
-        let unsent = error.downcast::<Unsent>().map_err(|error| of_backend(classify(error)))?;
-        let source;
-        (request, source) = unsent.into_parts();
-        let since = failure.map_or_else(Instant::now, |(since, _)| since);
-        failure = Some((since, of_backend(Error::with_source(Kind::Connect, source))));
-        tried.push(endpoint);
-        next = endpoints.pick_other(ticket, &tried).filter(|_| since.elapsed() < OTHER_ENDPOINTS_FOR);
+        let sent = match sent {
+            Ok(response) => {
+                let again = retry.as_mut().and_then(|retry| retry.after_status(response.status(), other));
+                again.ok_or_else(|| accept(response, upgrading.take()).map_err(of_backend))
+            }
+            Err(error) => match error.downcast::<Unsent>() {
+                Ok(unsent) => {
+                    let (again, source) = unsent.into_parts();
+                    let since = failure.map_or_else(Instant::now, |(since, _)| since);
+                    let error = of_backend(Error::with_source(Kind::Connect, source));
+                    let other = other().filter(|_| since.elapsed() < OTHER_ENDPOINTS_FOR);
+                    let Some(endpoint) = other else { return Err(error) };
+                    failure = Some((since, error));
+                    Ok((again, endpoint))
+                }
+                Err(error) => {
+                    let error = of_backend(classify(error));
+                    let again = retry.as_mut().and_then(|retry| retry.after_error(&error, other));
+                    again.ok_or(Err(error))
+                }
+            },
+        };
+        match sent {
+            Ok((again, endpoint)) => (request, next) = (again, Some(endpoint)),
+            Err(answer) => return answer,
+        }
     }
     let nobody = || Error::new(Kind::NoEndpoint).of_backend(backend.reference(), None);
     Err(failure.map_or_else(nobody, |(_, error)| error))
@@ -107,7 +131,9 @@ fn classify(error: BoxError) -> Error {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&*error);
     let mut kind = Kind::Upstream;
     while let Some(error) = cause {
-        if error.is::<BodyError>() {
+        if error.is::<LengthLimitError>() {
+            kind = Kind::LargeBody;
+        } else if error.is::<BodyError>() {
             kind = Kind::RequestBody;
         } else if error.is::<TimedOut>() {
             kind = Kind::Timeout;

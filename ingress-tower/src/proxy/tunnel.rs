@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
+use ingress_core::Timeout;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
 use tokio::time::Instant;
 
 use crate::client::Progress;
 use crate::connection::Held;
 
-/// How long neither side may say anything. A peer that vanished without a word would otherwise be waited for without
+/// How long neither side may say anything, unless the route's policy says otherwise. A peer that vanished without a word would otherwise be waited for without
 /// end.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
@@ -25,7 +26,12 @@ struct Watched {
 
 /// Passes bytes both ways until both sides have ended, one breaks, nothing is said for too long, or the server that the
 /// client is connected to has waited long enough.
-pub(super) async fn run(client: OnUpgrade, endpoint: OnUpgrade, held: Option<Held>) {
+pub(super) async fn run(
+    client: OnUpgrade,
+    endpoint: OnUpgrade,
+    held: Option<Held>,
+    idle_timeout: Option<Timeout>,
+) {
     let Ok((client, endpoint)) = tokio::try_join!(client, endpoint) else { return };
     let progress = Progress::new();
     let mut client = Watched { inner: TokioIo::new(client), progress: progress.clone() };
@@ -33,16 +39,17 @@ pub(super) async fn run(client: OnUpgrade, endpoint: OnUpgrade, held: Option<Hel
     tokio::select! {
         // What breaks here concerns both sides alone: each sees that the other is gone.
         _ = copy_bidirectional(&mut client, &mut endpoint) => {}
-        () = silence(&progress) => {}
+        () = silence(&progress, idle_timeout.map_or(Some(IDLE_TIMEOUT), Timeout::limit)) => {}
         () = cut(held) => {}
     }
 }
 
-async fn silence(progress: &Progress) {
-    let mut until = progress.last() + IDLE_TIMEOUT;
+async fn silence(progress: &Progress, limit: Option<Duration>) {
+    let Some(limit) = limit else { return std::future::pending().await };
+    let mut until = progress.last() + limit;
     while Instant::now() < until {
         tokio::time::sleep_until(until).await;
-        until = progress.last() + IDLE_TIMEOUT;
+        until = progress.last() + limit;
     }
 }
 

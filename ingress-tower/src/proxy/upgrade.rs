@@ -7,8 +7,9 @@ use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
 use http::{Request, Response, Version};
 use http_body::Body as _;
 use hyper::upgrade::OnUpgrade;
+use ingress_core::Timeout;
 
-use super::{headers, tunnel};
+use super::{Timeouts, headers, tunnel};
 use crate::connection::Held;
 use crate::error::Kind;
 use crate::{Body, Error};
@@ -19,6 +20,7 @@ pub(crate) struct Upgrading {
     client: OnUpgrade,
     protocols: HeaderValue,
     held: Option<Held>,
+    idle_timeout: Option<Timeout>,
 }
 
 /// What the request asks to change to, where that may be forwarded. A request with a body, or one of another version
@@ -47,7 +49,8 @@ impl Upgrading {
         let protocols = request.headers().get(UPGRADE)?.clone();
         let client = request.extensions_mut().remove()?;
         let held = request.extensions_mut().remove();
-        Some(Self { client, protocols, held })
+        let idle_timeout = request.extensions().get::<Timeouts>().and_then(|timeouts| timeouts.idle);
+        Some(Self { client, protocols, held, idle_timeout })
     }
 
     /// Joins both sides after the endpoint's 101, if it changes to a protocol that was asked for.
@@ -67,7 +70,7 @@ impl Upgrading {
             endpoint.ok_or_else(|| Error::with_source(Kind::Upstream, "nothing follows its 101"))?;
         headers::clean_response(&mut response);
         ask(response.headers_mut(), protocol);
-        tokio::spawn(tunnel::run(self.client, endpoint, self.held));
+        tokio::spawn(tunnel::run(self.client, endpoint, self.held, self.idle_timeout));
         Ok(response.map(|_| Body::empty()))
     }
 }

@@ -1,17 +1,20 @@
 //! What a lookup in an ordinary host never reads.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use super::patterns::Patterns;
 use super::trie::Trie;
 use super::{firsts, is_long};
-use crate::{Conditions, PathMatch, Rule, Source};
+use crate::{Conditions, PathMatch, Policy, Rule, Source};
 
 /// What is kept beside a host's bytes.
 #[derive(Debug)]
 pub(in crate::table) struct Extra {
     /// By route; empty where no rule has one.
     pub(super) sources: Box<[Option<Source>]>,
+    /// By route; empty where no rule has one.
+    pub(super) policies: Box<[Option<Arc<Policy>>]>,
     pub(super) special: Option<Box<Special>>,
 }
 
@@ -39,12 +42,14 @@ impl Extra {
     /// `None` when the rules have nothing of it.
     pub(super) fn new(rules: Vec<Rule>, special: bool) -> Option<Self> {
         let has_sources = rules.iter().any(|rule| rule.source.is_some());
-        if !has_sources && !special {
+        let has_policies = rules.iter().any(|rule| rule.policy.is_some());
+        if !has_sources && !has_policies && !special {
             return None;
         }
         let mut rules = rules;
         let sources = rules.iter_mut().filter(|_| has_sources).map(|rule| rule.source.take()).collect();
-        Some(Self { sources, special: special.then(|| Box::new(Special::new(rules))) })
+        let policies = rules.iter_mut().filter(|_| has_policies).map(|rule| rule.policy.take()).collect();
+        Some(Self { sources, policies, special: special.then(|| Box::new(Special::new(rules))) })
     }
 }
 

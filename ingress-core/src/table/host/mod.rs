@@ -21,7 +21,7 @@ use super::route::Route;
 use super::shard::{Host, Shard};
 use super::visit::{Level, Visitor};
 use crate::path::{Borders, MarkedPath};
-use crate::{Conditions, HostMatch, PathMatch, Rule, Source};
+use crate::{Conditions, HostMatch, PathMatch, Policy, Rule, Source};
 pub(super) use block::Block;
 use block::{CONDITIONAL, DEFAULT, Entries, Entry, LARGE, SPECIAL};
 pub(super) use extra::Extra;
@@ -135,6 +135,11 @@ impl<'t> Host<'t> {
 
     pub(super) fn source(self, route: u32) -> Option<&'t Source> {
         self.extra()?.sources.get(route as usize)?.as_ref()
+    }
+
+    #[inline]
+    pub(super) fn policy(self, route: u32) -> Option<&'t Arc<Policy>> {
+        self.extra()?.policies.get(route as usize)?.as_ref()
     }
 
     /// Whether no further route of the host takes the same paths.
