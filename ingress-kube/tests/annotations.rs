@@ -79,7 +79,7 @@ fn what_cannot_be_used() {
         ("split", "webs: web=1", prefix, 1, "error[ING023] no path of a rule has the backend \"webs\", so it is not split; write web".into()),
         ("split", "web: web=9, nxt=1", prefix, 1, "error[ING007] Service default/nxt does not exist; write next, or add the Service".into()),
         ("Split", "web: web=1", prefix, 1, "warning[ING024] there is no annotation \"ingress.gateway/Split\", so it has no effect; write ingress.gateway/split".into()),
-        ("rewrite", "/", prefix, 1, "warning[ING024] there is no annotation \"ingress.gateway/rewrite\", so it has no effect; leave it out; there are path-syntax, match-method, match-header, match-query, split".into()),
+        ("rewrite", "/", prefix, 1, "warning[ING024] there is no annotation \"ingress.gateway/rewrite\", so it has no effect; leave it out; there are path-syntax, match-method, match-header, match-query, split and others".into()),
     ];
     for (name, value, path, left, want) in cases {
         let table = ours(&(services() + &ingress(&[(name, value)], path, None)));
@@ -206,5 +206,80 @@ proptest! {
             prop_assert!(routes.contains(&table.routes().len()), "{:?}", diagnostics);
             prop_assert!(diagnostics.iter().all(|finding| !finding.to_string().contains('\n')));
         }
+    }
+}
+
+/// What annotations and parameters of the class make of the policy of a route.
+#[test]
+fn how_requests_are_treated() {
+    let policy = |pairs: &[(&str, &str)]| {
+        let table = ours(&(services() + &ingress(pairs, ("Prefix", "/a"), None)));
+        assert_eq!(findings(&table), NONE, "{pairs:?}");
+        let route = table.routes().next().unwrap().route;
+        route.policy().map(|policy| serde_json::to_value(&**policy).unwrap())
+    };
+    let cases = [
+        (&[][..], None),
+        (&[("match-method", "GET")], None),
+        (
+            &[("connect-timeout", "2s"), ("response-timeout", "500ms"), ("idle-timeout", "0")],
+            Some(json!({"connect_timeout": "2s", "response_timeout": "500ms", "idle_timeout": "never"})),
+        ),
+        (
+            &[("request-timeout", "1m"), ("max-body-size", "1MiB")],
+            Some(json!({"request_timeout": "60s", "max_body_size": 1 << 20})),
+        ),
+        (
+            &[("retries", "2")],
+            Some(
+                json!({"retries": {"attempts": 2, "reset": true, "timeout": true, "statuses": [], "non_idempotent": false}}),
+            ),
+        ),
+        (
+            &[("retries", "1"), ("retry-on", "503, reset")],
+            Some(
+                json!({"retries": {"attempts": 1, "reset": true, "timeout": false, "statuses": [[503, 503]], "non_idempotent": false}}),
+            ),
+        ),
+    ];
+    for (pairs, want) in cases {
+        assert_eq!(policy(pairs), want, "{pairs:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_used_of_a_policy_is_left_to_the_gateway() {
+    for (name, value, want) in [
+        (
+            "response-timeout",
+            "30",
+            "error[ING023] the duration has no unit: \"30\"; write 30s for seconds, or 30ms for milliseconds",
+        ),
+        (
+            "max-body-size",
+            "8 lots",
+            "error[ING023] the size cannot be read: \"8 lots\"; write bytes, or a number with a unit, such as 512KiB or 10MiB, or 0 for any size",
+        ),
+        (
+            "retries",
+            "100",
+            "error[ING023] the number of retries cannot be used: \"100\"; write a number from 0 to 10",
+        ),
+        (
+            "retry-on",
+            "reset",
+            "warning[ING016] the annotation has no effect: there are no retries; write ingress.gateway/retries, too",
+        ),
+        (
+            "retrys",
+            "1",
+            "warning[ING024] there is no annotation \"ingress.gateway/retrys\", so it has no effect; write ingress.gateway/retries",
+        ),
+    ] {
+        let table = ours(&(services() + &ingress(&[(name, value)], ("Prefix", "/a"), None)));
+        let at = format!(": Ingress default/web metadata.annotations[ingress.gateway/{name}]:");
+        assert_eq!(findings(&table), [want.replacen(']', &format!("]{at}"), 1)], "{name}: {value}");
+        let policy = table.routes().next().unwrap().route.policy().cloned();
+        assert!(policy.is_none_or(|policy| policy.is_empty()), "{name}: {value}");
     }
 }

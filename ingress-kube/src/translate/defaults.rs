@@ -7,10 +7,12 @@
 //! the Ingress objects, the traffic is routed to your default backend" (Kubernetes documentation, Ingress).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use ingress_core::{BackendRef, Code, Diagnostic, HostMatch, PathMatch, Rule, ServiceRef, Source};
+use ingress_core::{BackendRef, Code, Diagnostic, HostMatch, PathMatch, Policy, Rule, ServiceRef, Source};
 
 use super::key::Key;
+use super::with_policy;
 
 /// The default backend of one Ingress, as far as it may become the overall one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +20,15 @@ pub(super) struct Candidate {
     pub(super) rank: Rank,
     pub(super) source: Source,
     pub(super) backend: BackendRef,
+    pub(super) policy: Option<Arc<Policy>>,
+}
+
+impl Candidate {
+    /// The default backend as a rule for a host.
+    pub(super) fn rule(&self, host: HostMatch) -> Rule {
+        let rule = Rule::new(host, PathMatch::Default, self.backend.clone());
+        with_policy(rule, self.policy.as_ref()).with_source(self.source.clone())
+    }
 }
 
 /// What else its Ingress has.
@@ -104,8 +115,7 @@ impl Defaults {
     /// says it.
     pub(super) fn rules(&self) -> Vec<Rule> {
         let rule = |backend: BackendRef| Rule::new(HostMatch::Any, PathMatch::Default, backend);
-        let sourced =
-            |candidate: &Candidate| rule(candidate.backend.clone()).with_source(candidate.source.clone());
+        let sourced = |candidate: &Candidate| candidate.rule(HostMatch::Any);
         match (self.ruleless.is_empty(), self.hostless.is_empty(), &self.global) {
             (false, _, _) => self.ruleless.values().map(sourced).collect(),
             (true, false, _) => self.hostless.values().map(sourced).collect(),

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ingress_core::{BackendRef, Code, Conditions, Diagnostic, HostMatch, ObjectRef, PathMatch, Rule, Source};
+use ingress_core::{Code, Conditions, Diagnostic, HostMatch, ObjectRef, PathMatch, Policy, Rule, Source};
 use k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress, IngressRule, IngressSpec};
 
 use super::annotations::{self, Settings};
 use super::backend::Place;
 use super::defaults::{Candidate, Rank};
-use super::{Output, backend, hints, ownership, path, tls};
+use super::{Output, backend, hints, ownership, path, tls, with_policy};
 use crate::Config;
 use crate::store::Stored;
 
@@ -35,6 +35,7 @@ struct Subject<'s, 'a> {
     /// What requests must meet, or why nobody knows. The default backend has no conditions: it serves what the
     /// rules leave.
     conditions: Result<Conditions, &'s Diagnostic>,
+    policy: Option<Arc<Policy>>,
 }
 
 /// Adds the rules and findings of one Ingress. Where `only` names hosts, in order, there are no rules for others, and
@@ -68,7 +69,9 @@ pub(super) fn translate<'a>(
     if only.is_none() {
         report_without_effect(&stored.source, &stored.object, spec, settings, out);
     }
-    let subject = Subject { stored, config, settings, only, conditions: settings.conditions() };
+    let policy = settings.policy();
+    let conditions = settings.conditions();
+    let subject = Subject { stored, config, settings, only, conditions, policy: policy.clone() };
     let mut hosts = Vec::new();
     for (index, rule) in spec.rules.iter().flatten().enumerate() {
         if stored.withheld_rules.contains(&index) {
@@ -85,8 +88,15 @@ pub(super) fn translate<'a>(
     }
     if let Some(backend) = &spec.default_backend {
         let backend = backend::resolve(stored, Place::Default, backend, config, out);
-        add_default(stored, rules.is_empty(), hosts, backend, config, out);
+        let default = Candidate { rank: Rank::Ruleless, source: default_source(stored), backend, policy };
+        add_default(stored, rules.is_empty(), hosts, default, config, out);
     }
+}
+
+const DEFAULT_FIELD: &str = "spec.defaultBackend";
+
+fn default_source(stored: &Stored<Ingress>) -> Source {
+    Source::new(stored.source.clone(), DEFAULT_FIELD)
 }
 
 /// Each host of the Ingress takes its default backend, which may also become the overall one.
@@ -94,17 +104,15 @@ fn add_default(
     stored: &Stored<Ingress>,
     ruleless: bool,
     mut hosts: Vec<HostMatch>,
-    backend: BackendRef,
+    default: Candidate,
     config: &Config,
     out: &mut Output,
 ) {
-    let field = "spec.defaultBackend";
-    let refusal = ownership::refusal(stored, field, &HostMatch::Any, config);
-    let source = Source::new(stored.source.clone(), field);
+    let refusal = ownership::refusal(stored, DEFAULT_FIELD, &HostMatch::Any, config);
     if ruleless {
         match refusal {
             Some(finding) => out.refuse(Some(&HostMatch::Any), Some(PathMatch::Default), finding),
-            None => out.default = Some(Candidate { rank: Rank::Ruleless, source, backend }),
+            None => out.default = Some(default),
         }
         return;
     }
@@ -112,12 +120,12 @@ fn add_default(
     hosts.dedup();
     let hostless = hosts.contains(&HostMatch::Any);
     for host in hosts.into_iter().filter(|host| *host != HostMatch::Any) {
-        out.rule(Rule::new(host, PathMatch::Default, backend.clone()).with_source(source.clone()));
+        out.rule(default.rule(host));
     }
     if hostless {
-        out.default = Some(Candidate { rank: Rank::Hostless, source, backend });
+        out.default = Some(Candidate { rank: Rank::Hostless, ..default });
     } else if refusal.is_none() {
-        out.default = Some(Candidate { rank: Rank::Hosts, source, backend });
+        out.default = Some(Candidate { rank: Rank::Hosts, ..default });
     }
 }
 
@@ -171,7 +179,7 @@ fn translate_path(
     path: &HTTPIngressPath,
     out: &mut Output,
 ) {
-    let Subject { stored, config, settings, conditions, .. } = subject;
+    let Subject { stored, config, settings, conditions, policy, .. } = subject;
     let splits = settings.split.as_ref().and_then(|splits| splits.as_ref().ok());
     let place = Place::Path { rule, path: number };
     let backends = backend::resolve_shared(stored, place, &path.backend, splits, config, out);
@@ -193,7 +201,7 @@ fn translate_path(
     };
     let source = Source::new(stored.source.clone(), field);
     let rule = Rule::with_backends(host.clone(), path, backends);
-    out.rule(rule.with_conditions(conditions).with_source(source));
+    out.rule(with_policy(rule, policy.as_ref()).with_conditions(conditions).with_source(source));
 }
 
 /// Annotations of ours that nothing in the Ingress is there for.
@@ -221,6 +229,9 @@ fn report_without_effect(
     if paths().all(|path| path.path_type != path::IMPLEMENTATION_SPECIFIC) {
         let why = "no path is of type ImplementationSpecific";
         ignored("path-syntax", why, "write pathType: ImplementationSpecific where it is to be read this way");
+    }
+    if settings.retries_in_vain() {
+        ignored("retry-on", "there are no retries", "write ingress.gateway/retries, too");
     }
     let Some(Ok(splits)) = &settings.split else { return };
     let backends: BTreeSet<_> =

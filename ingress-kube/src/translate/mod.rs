@@ -55,7 +55,7 @@ mod view;
 use std::sync::Arc;
 
 use ingress_core::{
-    Code, Diagnostic, HostMatch, ObjectRef, PathMatch, RouteTableBuilder, Rule, Source, UnservedRule,
+    Code, Diagnostic, HostMatch, ObjectRef, PathMatch, Policy, RouteTableBuilder, Rule, Source, UnservedRule,
 };
 
 pub use annotations::{Annotation, annotations};
@@ -91,6 +91,14 @@ pub fn translate(store: &Store, config: &Config) -> RouteTableBuilder {
     delta.findings.added.into_iter().for_each(|finding| _ = builder.diagnostic(finding));
     delta.unserved.added.into_iter().for_each(|rule| _ = builder.unserved(rule));
     builder
+}
+
+/// The rule, treated as the policy says if there is one.
+fn with_policy(rule: Rule, policy: Option<&Arc<Policy>>) -> Rule {
+    match policy {
+        Some(policy) => rule.with_policy(policy.clone()),
+        None => rule,
+    }
 }
 
 /// Where rules and findings go.

@@ -19,7 +19,10 @@ pub struct Placed {
     pub origin: Option<Origin>,
 }
 
-const ANNOTATIONS: [(&str, &str); 9] = [
+const ANNOTATIONS: [(&str, &str); 12] = [
+    ("ingress.gateway/retries", "2"),
+    ("ingress.gateway/retry-on", "reset"),
+    ("ingress.gateway/response-timeout", "2"),
     ("ingress.gateway/split", "s0: s1=1, missing=2"),
     ("ingress.gateway/split", "s1: s0=1, s2=1"),
     ("ingress.gateway/split", "s0"),
@@ -30,8 +33,13 @@ const ANNOTATIONS: [(&str, &str); 9] = [
     ("ingress.gateway/splits", ""),
     ("nginx.org/rewrites", ""),
 ];
-const PARAMETERS: [(&str, &str); 4] =
-    [("match-header", "X-A"), ("match-header", "~"), ("path-syntax", "regex"), ("split", "s0: s1=1")];
+const PARAMETERS: [(&str, &str); 5] = [
+    ("max-body-size", "1MiB"),
+    ("match-header", "X-A"),
+    ("match-header", "~"),
+    ("path-syntax", "regex"),
+    ("split", "s0: s1=1"),
+];
 /// Few of them are pointed at.
 const SERVICES: [&str; 12] =
     ["a", "b", "c", "d", "e", "f", "g", "missin", "missing", "mixing", "missings", "zissing"];

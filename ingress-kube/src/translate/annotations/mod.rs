@@ -5,17 +5,20 @@
 
 mod conditions;
 mod path_syntax;
+mod policy;
 mod split;
 
 use std::sync::Arc;
 
 use http::{HeaderName, Method};
-use ingress_core::{Code, Conditions, Diagnostic, ObjectRef, Source, ValueMatch};
+use ingress_core::{Code, Conditions, Diagnostic, ObjectRef, Policy, Source, ValueMatch};
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::api::networking::v1::Ingress;
 
 pub(super) use path_syntax::PathSyntax;
 pub(super) use split::Splits;
+
+use policy::Treatment;
 
 use super::{Output, hints};
 use crate::store::Stored;
@@ -43,7 +46,7 @@ type Read = for<'a> fn(&mut Settings<'a>, &'a str, Report<'_>);
 type Report<'r> = &'r mut dyn FnMut(Fault) -> Diagnostic;
 
 /// All annotations that are read.
-static ANNOTATIONS: [Annotation; 5] = [
+static ANNOTATIONS: [Annotation; 12] = [
     Annotation {
         name: "path-syntax",
         meaning: "how ImplementationSpecific paths are read: prefix, template or regex",
@@ -74,6 +77,62 @@ static ANNOTATIONS: [Annotation; 5] = [
         for_classes: false,
         read: |settings, text, report| settings.split = read(text, Splits::parse, report),
     },
+    Annotation {
+        name: "connect-timeout",
+        meaning: "how long a connection to an endpoint may take to be made, such as 2s",
+        for_classes: true,
+        read: |settings, text, report| {
+            read_to(&mut settings.treatment.policy.connect_timeout, text, policy::timeout, report)
+        },
+    },
+    Annotation {
+        name: "response-timeout",
+        meaning: "how long an endpoint may take to begin its answer, such as 30s",
+        for_classes: true,
+        read: |settings, text, report| {
+            read_to(&mut settings.treatment.policy.response_timeout, text, policy::timeout, report)
+        },
+    },
+    Annotation {
+        name: "idle-timeout",
+        meaning: "how long an endpoint may say nothing in the middle of its answer, and both sides of a tunnel, such as 5m",
+        for_classes: true,
+        read: |settings, text, report| {
+            read_to(&mut settings.treatment.policy.idle_timeout, text, policy::timeout, report)
+        },
+    },
+    Annotation {
+        name: "request-timeout",
+        meaning: "how long the whole exchange may take, retries included, such as 1m",
+        for_classes: true,
+        read: |settings, text, report| {
+            read_to(&mut settings.treatment.policy.request_timeout, text, policy::timeout, report)
+        },
+    },
+    Annotation {
+        name: "retries",
+        meaning: "how many more endpoints a request asks where one failed, up to 10",
+        for_classes: true,
+        read: |settings, text, report| {
+            read_to(&mut settings.treatment.retries, text, policy::attempts, report)
+        },
+    },
+    Annotation {
+        name: "retry-on",
+        meaning: "after what: a list of reset, timeout, 5xx, statuses such as 503, and non-idempotent",
+        for_classes: true,
+        read: |settings, text, report| {
+            read_to(&mut settings.treatment.retry_on, text, policy::retry_on, report)
+        },
+    },
+    Annotation {
+        name: "max-body-size",
+        meaning: "how large the body of a request may be, such as 10MiB",
+        for_classes: true,
+        read: |settings, text, report| {
+            read_to(&mut settings.treatment.policy.max_body_size, text, policy::size, report)
+        },
+    },
 ];
 
 /// A value; the finding about it where it cannot be used; nothing where it is not written.
@@ -87,6 +146,7 @@ pub(super) struct Settings<'a> {
     headers: Setting<Vec<(HeaderName, ValueMatch)>>,
     queries: Setting<Vec<(Box<str>, ValueMatch)>>,
     pub(super) split: Setting<Splits<'a>>,
+    treatment: Treatment,
 }
 
 /// What is wrong with a value, and what to write instead.
@@ -119,6 +179,19 @@ pub(super) fn has(ingress: &Ingress, name: &str) -> bool {
 
 fn read<'a, T>(text: &'a str, parse: fn(&'a str) -> Result<T, Fault>, report: Report<'_>) -> Setting<T> {
     Some(parse(text).map_err(report))
+}
+
+/// As [`read`], for what leaves the value of the class, or that of the gateway, where it cannot be used.
+fn read_to<'a, T>(
+    place: &mut Option<T>,
+    text: &'a str,
+    parse: fn(&'a str) -> Result<T, Fault>,
+    report: Report<'_>,
+) {
+    match parse(text) {
+        Ok(value) => *place = Some(value),
+        Err(fault) => _ = report(fault),
+    }
 }
 
 // ===== impl Settings =====
@@ -158,8 +231,8 @@ impl<'a> Settings<'a> {
 
     /// What a class says lives on without its ConfigMap: a split, which alone borrows from it, is not for classes.
     pub(super) fn without_split(self) -> Settings<'static> {
-        let Self { path_syntax, methods, headers, queries, split: _ } = self;
-        Settings { path_syntax, methods, headers, queries, split: None }
+        let Self { path_syntax, methods, headers, queries, split: _, treatment } = self;
+        Settings { path_syntax, methods, headers, queries, split: None, treatment }
     }
 
     /// Takes over what an Ingress says itself.
@@ -192,6 +265,16 @@ impl<'a> Settings<'a> {
             conditions = conditions.query(name, value.clone());
         }
         Ok(conditions)
+    }
+
+    /// How requests are treated, if anything is said of that.
+    pub(super) fn policy(&self) -> Option<Arc<Policy>> {
+        (self.treatment != Treatment::default()).then(|| Arc::new(self.treatment.policy()))
+    }
+
+    /// Whether what is said of retries has no effect, for there are none.
+    pub(super) fn retries_in_vain(&self) -> bool {
+        self.treatment.retry_on.is_some() && self.treatment.retries.is_none_or(|retries| retries == 0)
     }
 
     fn set(
@@ -263,7 +346,7 @@ mod tests {
             ("match-headers", "write ingress.gateway/match-header"),
             (
                 "rewrite",
-                "leave it out; there are path-syntax, match-method, match-header, match-query, split",
+                "leave it out; there are path-syntax, match-method, match-header, match-query, split and others",
             ),
         ] {
             assert_eq!(instead(name, DOMAIN, known()), want);

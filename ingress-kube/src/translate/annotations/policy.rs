@@ -1,0 +1,161 @@
+//! How requests are treated: timeouts, retries, and how large bodies may be.
+//!
+//! Durations have a unit (`500ms`, `2s`, `1m 30s`), sizes may have one (`1MiB` is 1,048,576 bytes, `1MB` a million).
+//! What is `0` has no limit.
+
+use std::str::FromStr;
+
+use bytesize::ByteSize;
+use ingress_core::{Policy, Retries, Timeout};
+
+use super::Fault;
+
+/// The most endpoints that one request may ask beyond the first.
+const MAX_RETRIES: u32 = 10;
+
+const RETRY_HELP: &str = "write a list of reset, timeout, 5xx, statuses such as 503, and non-idempotent";
+
+/// What the annotations say of requests; the retries in two parts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Treatment {
+    pub(super) policy: Policy,
+    pub(super) retries: Option<u32>,
+    pub(super) retry_on: Option<Retries>,
+}
+
+impl Treatment {
+    pub(super) fn policy(&self) -> Policy {
+        let mut policy = self.policy.clone();
+        policy.retries = self.retries.map(|attempts| {
+            let mut retries = self.retry_on.clone().unwrap_or_else(|| Retries::up_to(0));
+            retries.attempts = attempts;
+            retries
+        });
+        policy
+    }
+}
+
+pub(super) fn timeout(text: &str) -> Result<Timeout, Fault> {
+    let text = text.trim();
+    if text == "0" {
+        return Ok(Timeout::Never);
+    }
+    match humantime::parse_duration(text) {
+        Ok(time) if time.is_zero() => Ok(Timeout::Never),
+        Ok(time) => Ok(Timeout::After(time)),
+        Err(_) if text.parse::<u64>().is_ok() => Err(Fault::new(
+            format!("the duration has no unit: {text:?}"),
+            format!("write {text}s for seconds, or {text}ms for milliseconds"),
+        )),
+        Err(error) => Err(Fault::new(
+            format!("the duration cannot be read: {error}: {text:?}"),
+            "write a number with a unit, such as 500ms, 2s or 1m, or 0 for any time",
+        )),
+    }
+}
+
+pub(super) fn attempts(text: &str) -> Result<u32, Fault> {
+    let attempts = u32::from_str(text.trim()).ok().filter(|attempts| *attempts <= MAX_RETRIES);
+    attempts.ok_or_else(|| {
+        Fault::new(
+            format!("the number of retries cannot be used: {text:?}"),
+            format!("write a number from 0 to {MAX_RETRIES}"),
+        )
+    })
+}
+
+pub(super) fn retry_on(text: &str) -> Result<Retries, Fault> {
+    let mut on = Retries::up_to(0);
+    (on.reset, on.timeout) = (false, false);
+    let words = text.split([',', ' ', '\t', '\n', '\r']).filter(|word| !word.is_empty());
+    for word in words {
+        match word {
+            "reset" => on.reset = true,
+            "timeout" => on.timeout = true,
+            "non-idempotent" => on.non_idempotent = true,
+            "5xx" => on.statuses.push((500, 599)),
+            status => match status.parse::<u16>() {
+                Ok(status @ 400..=599) => on.statuses.push((status, status)),
+                _ => {
+                    let message = format!("there is nothing to retry on that is called {word:?}");
+                    return Err(Fault::new(message, RETRY_HELP));
+                }
+            },
+        }
+    }
+    on.statuses.sort_unstable();
+    on.statuses.dedup();
+    if !on.reset && !on.timeout && on.statuses.is_empty() {
+        return Err(Fault::new("it does not say after what to retry", RETRY_HELP));
+    }
+    Ok(on)
+}
+
+pub(super) fn size(text: &str) -> Result<u64, Fault> {
+    match ByteSize::from_str(text.trim()) {
+        Ok(size) if size.as_u64() == 0 => Ok(u64::MAX),
+        Ok(size) => Ok(size.as_u64()),
+        Err(_) => Err(Fault::new(
+            format!("the size cannot be read: {text:?}"),
+            "write bytes, or a number with a unit, such as 512KiB or 10MiB, or 0 for any size",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn durations() {
+        let after = |millis| Some(Timeout::After(Duration::from_millis(millis)));
+        for (text, want) in [
+            ("2s", after(2000)),
+            (" 500ms\n", after(500)),
+            ("1m 30s", after(90_000)),
+            ("0", Some(Timeout::Never)),
+            ("0s", Some(Timeout::Never)),
+            ("30", None),
+            ("-1s", None),
+            ("soon", None),
+            ("", None),
+            ("99999999999999999999s", None),
+        ] {
+            assert_eq!(timeout(text).ok(), want, "{text:?}");
+        }
+        assert_eq!(timeout("30").unwrap_err().help, "write 30s for seconds, or 30ms for milliseconds");
+    }
+
+    #[test]
+    fn sizes() {
+        for (text, want) in [
+            ("1MiB", Some(1 << 20)),
+            ("1 MB", Some(1_000_000)),
+            ("512", Some(512)),
+            ("0", Some(u64::MAX)),
+            ("8m", Some(8_000_000)),
+            ("8 lots", None),
+            ("1.5KiB", Some(1536)),
+            ("-1", None),
+            ("big", None),
+            ("", None),
+        ] {
+            assert_eq!(size(text).ok(), want, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn retries() {
+        for (text, want) in [("0", Some(0)), (" 3 ", Some(3)), ("10", Some(10)), ("11", None), ("x", None)] {
+            assert_eq!(attempts(text).ok(), want, "{text:?}");
+        }
+        let on = retry_on("reset, 5xx 429,non-idempotent").unwrap();
+        assert_eq!(on.statuses, [(429, 429), (500, 599)]);
+        assert_eq!((on.reset, on.timeout, on.non_idempotent), (true, false, true));
+        for text in ["", "non-idempotent", "6xx", "200", "Reset", "503;504"] {
+            assert!(retry_on(text).is_err(), "{text:?}");
+        }
+    }
+}
