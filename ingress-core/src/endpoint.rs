@@ -53,6 +53,10 @@ pub enum Protocol {
     Http1,
     /// HTTP/2 without TLS, with prior knowledge (RFC 9113 section 3.3). gRPC needs it.
     H2c,
+    /// HTTP/1.1 over TLS.
+    Https,
+    /// HTTP/2 over TLS (RFC 9113 section 3.2).
+    H2,
 }
 
 /// The endpoints of one backend, with the order in which they are chosen.
@@ -167,7 +171,16 @@ impl fmt::Display for Protocol {
         f.write_str(match self {
             Self::Http1 => "HTTP/1.1",
             Self::H2c => "HTTP/2",
+            Self::Https => "HTTP/1.1 over TLS",
+            Self::H2 => "HTTP/2 over TLS",
         })
+    }
+}
+
+impl Protocol {
+    /// Whether TLS is below it.
+    pub fn is_tls(self) -> bool {
+        matches!(self, Self::Https | Self::H2)
     }
 }
 

@@ -28,7 +28,7 @@ pub use head::RequestHead;
 pub use host::{HostError, HostMatch, HostName, MAX_HOST_LEN, RequestHost};
 pub use path::{PathError, PathMatch, PathTemplate, PathText, RequestPath};
 pub use pattern::{Pattern, PatternError};
-pub use policy::{Policy, Retries, Timeout};
+pub use policy::{Policy, Retries, Timeout, Trust, UpstreamTls};
 pub use publish::{TableReader, TableWriter, table};
 pub use rule::Rule;
 pub use source::{ObjectRef, Source};
@@ -53,6 +53,15 @@ fn assert_auto_traits() {
     assert::<(ObjectRef, PathMatch, RequestHost<'_>, RequestPath<'_>, Route<'_>, RouteMatch<'_>)>();
     assert::<(Diagnostics, RouteTable, RouteTableBuilder, Rule, Source, TableEditor, TableReader, TableWriter)>(
     );
-    assert::<(Backends, Conditions, Pattern, PathTemplate, Policy, RequestHead<'_>, UnservedRule, ValueMatch)>(
-    );
+    assert::<(
+        Backends,
+        Conditions,
+        Pattern,
+        PathTemplate,
+        Policy,
+        RequestHead<'_>,
+        Trust,
+        UnservedRule,
+        ValueMatch,
+    )>();
 }

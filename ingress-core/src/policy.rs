@@ -1,7 +1,13 @@
 //! How requests are treated, beyond where they go.
 
+use std::any::Any;
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::Protocol;
 
 /// How the requests of a rule are treated. What is `None` is left to whoever serves the table.
 ///
@@ -34,6 +40,12 @@ pub struct Policy {
     /// Whether other endpoints are asked where one failed.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub retries: Option<Retries>,
+    /// What endpoints are spoken to in, whatever they say themselves.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub protocol: Option<Protocol>,
+    /// How endpoints that speak TLS are recognised.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "UpstreamTls::is_default"))]
+    pub tls: UpstreamTls,
     /// How many bytes the body of a request may have; 413 beyond.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub max_body_size: Option<u64>,
@@ -67,6 +79,30 @@ pub struct Retries {
     pub statuses: Vec<(u16, u16)>,
     /// Whether requests are repeated which may then have been acted on twice.
     pub non_idempotent: bool,
+}
+
+/// How the certificates of endpoints are checked, where they speak TLS.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct UpstreamTls {
+    /// The name that is asked for (SNI) and that the certificate must have. `None` is the name of the endpoint, and for an
+    /// address `service.namespace.svc`.
+    pub server_name: Option<Box<str>>,
+    /// Who may have issued the certificate; `None` is whom the client trusts.
+    pub trust: Option<Trust>,
+    /// Whether certificates are not checked at all.
+    pub unverified: bool,
+}
+
+/// Authorities whose certificates are trusted, in the form that the program's TLS library takes. Clones are one and the
+/// same.
+#[derive(Clone)]
+pub struct Trust(Arc<TrustInner>);
+
+struct TrustInner {
+    id: Box<[u8]>,
+    roots: Box<dyn Any + Send + Sync>,
 }
 
 // ===== impl Policy =====
@@ -118,5 +154,70 @@ impl Retries {
     /// Whether an answer with this status is given up for another one.
     pub fn is_for_status(&self, status: u16) -> bool {
         self.statuses.iter().any(|&(first, last)| (first..=last).contains(&status))
+    }
+}
+
+// ===== impl UpstreamTls, Trust =====
+
+impl UpstreamTls {
+    /// Whether it says nothing.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Trust {
+    /// Authorities that `id` tells from others, as their certificates do. `roots` is what a TLS library needs of them.
+    pub fn new<R: Any + Send + Sync>(id: impl Into<Box<[u8]>>, roots: R) -> Self {
+        Self(Arc::new(TrustInner { id: id.into(), roots: Box::new(roots) }))
+    }
+
+    /// Nobody: no certificate is accepted.
+    pub fn none() -> Self {
+        Self::new([], ())
+    }
+
+    /// What it was made with, if that is of this type.
+    pub fn roots<R: Any>(&self) -> Option<&R> {
+        self.0.roots.downcast_ref()
+    }
+}
+
+impl PartialEq for Trust {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.id == other.0.id
+    }
+}
+
+impl Eq for Trust {}
+
+impl Hash for Trust {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id.hash(state);
+    }
+}
+
+impl Ord for Trust {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.id.cmp(&other.0.id)
+    }
+}
+
+impl PartialOrd for Trust {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Debug for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trust").field("bytes", &self.0.id.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for Trust {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{} bytes of certificates", self.0.id.len()))
     }
 }

@@ -157,7 +157,7 @@ where
             (Some(policy), Some(budgets)) => {
                 policy::forward(client, &budgets, &policy, backend, request, path).await
             }
-            _ => forward(client, backend, request, path, None).await,
+            _ => forward(client, backend, request, path, None, None).await,
         };
         let mut response = answer.unwrap_or_else(|error| respond(error, shape));
         if response.status() == StatusCode::NOT_MODIFIED && version < Version::HTTP_2 {

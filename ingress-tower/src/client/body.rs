@@ -6,12 +6,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::uri::Authority;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::connection::Connection;
 use super::pool::Pool;
+use super::target::Target;
 use crate::proxy::headers;
 use crate::stall::Stall;
 use crate::{Body, BoxError};
@@ -30,7 +30,7 @@ pub(crate) struct UpstreamBody {
 #[derive(Debug)]
 pub(super) struct Lease {
     pub(super) connection: Connection,
-    pub(super) endpoint: Authority,
+    pub(super) target: Target,
     pub(super) pool: Arc<Pool>,
 }
 
@@ -39,7 +39,7 @@ impl UpstreamBody {
     /// once.
     pub(super) fn leased(incoming: Incoming, lease: Lease, timeout: Option<Duration>) -> Body {
         if incoming.is_end_stream() {
-            lease.pool.give(&lease.endpoint, lease.connection);
+            lease.pool.give(&lease.target, lease.connection);
             return Body::empty();
         }
         Body::upstream(Self { incoming, lease: Some(lease), stall: timeout.map(Stall::new) })
@@ -55,8 +55,8 @@ impl UpstreamBody {
     }
 
     fn give_back(&mut self) {
-        if let Some(Lease { connection, endpoint, pool }) = self.lease.take() {
-            pool.give(&endpoint, connection);
+        if let Some(Lease { connection, target, pool }) = self.lease.take() {
+            pool.give(&target, connection);
         }
     }
 }

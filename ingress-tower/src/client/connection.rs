@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{Handle, Id};
 use tokio::time::Sleep;
 
@@ -42,7 +42,10 @@ pub(super) struct Sender(Arc<Mutex<Option<SendRequest<Upload>>>>);
 impl Connection {
     /// A connection over the stream, driven by a task that ends when the endpoint closes it, or when it is dropped.
     /// `alone` says that it carries one request only, after which it may have left HTTP.
-    pub(super) async fn open(stream: TcpStream, alone: bool) -> hyper::Result<Self> {
+    pub(super) async fn open<T>(stream: T, alone: bool) -> hyper::Result<Self>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let sender = Sender(Arc::new(Mutex::new(Some(sender))));
         let other_end = Sender(sender.0.clone());

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use http::header::HOST;
@@ -10,9 +10,10 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Uri, Version};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{Handle, Id};
 
+use super::target::Target;
 use super::upload::Upload;
 use crate::{Body, BoxError};
 
@@ -33,13 +34,13 @@ pub(super) struct Connections {
 
 #[derive(Debug, Default)]
 struct Slots {
-    by_endpoint: HashMap<(Authority, Id), Arc<Slot>, foldhash::fast::RandomState>,
+    by_target: HashMap<(Target, Id), Arc<Slot>, foldhash::fast::RandomState>,
     swept: Option<Instant>,
 }
 
 /// The lock is held by whoever connects, while others wait for the outcome.
 #[derive(Debug)]
-struct Slot {
+pub(super) struct Slot {
     sender: tokio::sync::Mutex<Option<Sender>>,
     /// How often it was tried to connect, and failed.
     failures: AtomicU64,
@@ -53,11 +54,11 @@ impl Connections {
     /// makes another; if it cannot be made, that holds for all of them.
     pub(super) async fn get(
         &self,
-        endpoint: &Authority,
+        target: &Target,
         idle_timeout: Duration,
-        connect: impl AsyncFnOnce() -> Result<TcpStream, BoxError>,
+        connect: impl AsyncFnOnce(Weak<Slot>) -> Result<Sender, BoxError>,
     ) -> Result<Sender, BoxError> {
-        let slot = self.slot(endpoint, idle_timeout);
+        let slot = self.slot(target, idle_timeout);
         let failures = slot.failures.load(Ordering::Relaxed);
         let mut sender = slot.sender.lock().await;
         if let Some(open) = sender.as_ref().filter(|sender| !sender.is_closed()) {
@@ -66,8 +67,7 @@ impl Connections {
         if slot.failures.load(Ordering::Relaxed) != failures {
             return Err("connecting failed for another request just now".into());
         }
-        let connected = async { handshake(connect().await?, &slot).await };
-        match connected.await {
+        match connect(Arc::downgrade(&slot)).await {
             Ok(open) => Ok(sender.insert(open).clone()),
             Err(error) => {
                 slot.failures.fetch_add(1, Ordering::Relaxed);
@@ -76,16 +76,16 @@ impl Connections {
         }
     }
 
-    fn slot(&self, endpoint: &Authority, idle_timeout: Duration) -> Arc<Slot> {
+    fn slot(&self, target: &Target, idle_timeout: Duration) -> Arc<Slot> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         if slots.swept.is_none_or(|swept| now - swept > idle_timeout) {
             slots.swept = Some(now);
             // Without its sender a connection ends once its requests have.
-            slots.by_endpoint.retain(|_, slot| slot.unused(now) <= idle_timeout);
+            slots.by_target.retain(|_, slot| slot.unused(now) <= idle_timeout);
         }
-        let key = (endpoint.clone(), Handle::current().id());
-        let slot = slots.by_endpoint.entry(key).or_insert_with(|| Arc::new(Slot::new(now)));
+        let key = (target.clone(), Handle::current().id());
+        let slot = slots.by_target.entry(key).or_insert_with(|| Arc::new(Slot::new(now)));
         slot.touch(now);
         slot.clone()
     }
@@ -112,7 +112,11 @@ impl Slot {
     }
 }
 
-async fn handshake(stream: TcpStream, slot: &Arc<Slot>) -> Result<Sender, BoxError> {
+/// Begins to speak HTTP/2. At its end the connection takes its sender out of the slot.
+pub(super) async fn handshake<T>(stream: T, slot: Weak<Slot>) -> Result<Sender, BoxError>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
@@ -121,7 +125,6 @@ async fn handshake(stream: TcpStream, slot: &Arc<Slot>) -> Result<Sender, BoxErr
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW);
     let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
-    let slot = Arc::downgrade(slot);
     tokio::spawn(async move {
         let _ = connection.await;
         if let Some(slot) = slot.upgrade() {
@@ -132,12 +135,12 @@ async fn handshake(stream: TcpStream, slot: &Arc<Slot>) -> Result<Sender, BoxErr
 }
 
 /// The request as HTTP/2 has it: the host is a part of the target, and no field (RFC 9113 section 8.3.1).
-pub(super) fn prepare(request: &mut Request<Body>, endpoint: &Authority) {
+pub(super) fn prepare(request: &mut Request<Body>, target: &Target) {
     let host = request.headers_mut().remove(HOST);
     let host = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
     let mut parts = std::mem::take(request.uri_mut()).into_parts();
-    parts.scheme = Some(Scheme::HTTP);
-    parts.authority = Some(host.unwrap_or_else(|| endpoint.clone()));
+    parts.scheme = Some(if target.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP });
+    parts.authority = Some(host.unwrap_or_else(|| target.authority.clone()));
     parts.path_and_query.get_or_insert(PathAndQuery::from_static("/"));
     *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
     *request.version_mut() = Version::HTTP_2;

@@ -2,9 +2,16 @@
 
 mod body;
 mod connection;
+mod dial;
 mod http2;
 mod pool;
 mod resolve;
+mod target;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
+mod tls;
 mod upload;
 
 use std::future::{Future, poll_fn};
@@ -14,12 +21,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::header::{HeaderValue, TRANSFER_ENCODING, UPGRADE};
-use http::uri::{Authority, PathAndQuery};
+use http::uri::{PathAndQuery, Scheme};
 use http::{Request, Response, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use ingress_core::Timeout;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 use tower_service::Service;
 
@@ -28,8 +34,9 @@ use crate::{Body, BoxError, Stalled, TimedOut, Timeouts, Unsent};
 use body::Lease;
 pub(crate) use body::UpstreamBody;
 use connection::Connection;
+use dial::Dialer;
 use pool::Pool;
-use resolve::resolve;
+use target::Target;
 pub(crate) use upload::Progress;
 use upload::Upload;
 
@@ -68,6 +75,7 @@ struct Shared {
     settings: HttpClientBuilder,
     pool: Arc<Pool>,
     http2: http2::Connections,
+    dialer: Dialer,
 }
 
 // ===== impl HttpClientBuilder =====
@@ -133,7 +141,9 @@ impl HttpClientBuilder {
     /// The client.
     pub fn build(self) -> HttpClient {
         let pool = Arc::new(Pool::new(self.idle_timeout, self.max_idle));
-        HttpClient { shared: Arc::new(Shared { settings: self, pool, http2: http2::Connections::default() }) }
+        let dialer = Dialer::new(self.local_names);
+        let http2 = http2::Connections::default();
+        HttpClient { shared: Arc::new(Shared { settings: self, pool, http2, dialer }) }
     }
 }
 
@@ -174,10 +184,13 @@ impl Shared {
     async fn send(&self, mut request: Request<Body>) -> Result<Response<Body>, BoxError> {
         let times = Times::new(&self.settings, request.extensions().get());
         let uri = std::mem::take(request.uri_mut()).into_parts();
-        let endpoint = uri.authority.ok_or("the URI names no endpoint")?;
+        let authority = uri.authority.ok_or("the URI names no endpoint")?;
+        let tls = (uri.scheme == Some(Scheme::HTTPS))
+            .then(|| request.extensions_mut().remove().unwrap_or_default());
+        let target = Target { authority, tls: tls.map(Arc::new) };
         *request.uri_mut() = Uri::from(uri.path_and_query.unwrap_or(PathAndQuery::from_static("/")));
         if request.version() == Version::HTTP_2 {
-            return self.send_http2(request, &endpoint, times).await;
+            return self.send_http2(request, &target, times).await;
         }
         if !request.body().is_end_stream() && request.body().size_hint().exact().is_none() {
             // Left to itself, hyper sends no body of unknown length with GET.
@@ -186,10 +199,10 @@ impl Shared {
 
         // Whoever leaves HTTP, or only asks to, must not meet the requests of others.
         let alone = request.headers().contains_key(UPGRADE);
-        let pooled = || if alone { None } else { self.pool.take(&endpoint) };
+        let pooled = || if alone { None } else { self.pool.take(&target) };
         while let Some(connection) = pooled() {
             let again = repeatable(&request);
-            let error = match self.exchange(connection, &endpoint, request, times).await {
+            let error = match self.exchange(connection, &target, request, times).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
@@ -202,8 +215,8 @@ impl Shared {
                 (Err(error), _) => return Err(error),
             }
         }
-        match self.connect(&endpoint, alone, times).await {
-            Ok(connection) => self.exchange(connection, &endpoint, request, times).await,
+        match self.dialer.http1(&target, alone, times.connect).await {
+            Ok(connection) => self.exchange(connection, &target, request, times).await,
             Err(error) => Err(Unsent::new(request, error).into()),
         }
     }
@@ -211,15 +224,15 @@ impl Shared {
     async fn send_http2(
         &self,
         mut request: Request<Body>,
-        endpoint: &Authority,
+        target: &Target,
         times: Times,
     ) -> Result<Response<Body>, BoxError> {
-        let connect = async || self.dial(endpoint, times).await;
-        let mut sender = match self.http2.get(endpoint, self.settings.idle_timeout, connect).await {
+        let connect = async |slot| self.dialer.http2(target, slot, times.connect).await;
+        let mut sender = match self.http2.get(target, self.settings.idle_timeout, connect).await {
             Ok(sender) => sender,
             Err(error) => return Err(Unsent::new(request, error).into()),
         };
-        http2::prepare(&mut request, endpoint);
+        http2::prepare(&mut request, target);
         let progress = Progress::new();
         let request = request.map(|body| Upload::new(body, &progress));
         let sleep = pin!(tokio::time::sleep(Duration::ZERO));
@@ -232,38 +245,17 @@ impl Shared {
         Ok(response.map(|body| UpstreamBody::shared(body, times.body)))
     }
 
-    async fn connect(&self, endpoint: &Authority, alone: bool, times: Times) -> Result<Connection, BoxError> {
-        let stream = self.dial(endpoint, times).await?;
-        Ok(Connection::open(stream, alone).await?)
-    }
-
-    async fn dial(&self, endpoint: &Authority, times: Times) -> Result<TcpStream, BoxError> {
-        let connecting = async {
-            let addresses = resolve(endpoint, self.settings.local_names).await?;
-            TcpStream::connect(&addresses[..]).await
-        };
-        let stream = match times.connect {
-            Some(limit) => {
-                let connected = tokio::time::timeout(limit, connecting).await;
-                connected.map_err(|_| "connecting took too long")??
-            }
-            None => connecting.await?,
-        };
-        stream.set_nodelay(true)?;
-        Ok(stream)
-    }
-
     async fn exchange(
         &self,
         mut connection: Connection,
-        endpoint: &Authority,
+        target: &Target,
         request: Request<Body>,
         times: Times,
     ) -> Result<Response<Body>, BoxError> {
         let request = request.map(|body| Upload::new(body, &connection.progress));
         let deadline = Deadline::begin(times.head, connection.deadline.as_mut(), &connection.progress);
         let response = answered(connection.sender.send(request), deadline).await?;
-        let lease = Lease { connection, endpoint: endpoint.clone(), pool: self.pool.clone() };
+        let lease = Lease { connection, target: target.clone(), pool: self.pool.clone() };
         Ok(response.map(|body| UpstreamBody::leased(body, lease, times.body)))
     }
 }

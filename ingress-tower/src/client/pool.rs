@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use http::uri::Authority;
 use tokio::runtime::{Handle, Id};
 
 use super::connection::Connection;
+use super::target::Target;
 
 /// Idle connections, in a shard for each thread.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ struct Shard(Mutex<Idle>);
 
 #[derive(Debug, Default)]
 struct Idle {
-    by_endpoint: HashMap<Authority, Vec<Connection>, foldhash::fast::RandomState>,
+    by_target: HashMap<Target, Vec<Connection>, foldhash::fast::RandomState>,
     swept: Option<Instant>,
 }
 
@@ -42,20 +42,20 @@ impl Pool {
 
     /// A connection to this endpoint that is still good: the one that this thread used last, or, where
     /// several threads share a runtime, one of another thread's.
-    pub(super) fn take(&self, endpoint: &Authority) -> Option<Connection> {
+    pub(super) fn take(&self, target: &Target) -> Option<Connection> {
         let own = self.own();
-        let found = self.shard(own).take(endpoint, self.idle_timeout, None);
+        let found = self.shard(own).take(target, self.idle_timeout, None);
         // Only now is the own shard free again: two locks at a time could wait for each other.
         if found.is_some() {
             return found;
         }
         let runtime = Handle::current().id();
         let mut others = (own + 1..self.shards.len()).chain(0..own);
-        others.find_map(|other| self.shard(other).take(endpoint, self.idle_timeout, Some(runtime)))
+        others.find_map(|other| self.shard(other).take(target, self.idle_timeout, Some(runtime)))
     }
 
     /// Keeps a connection whose response was read to its end.
-    pub(super) fn give(&self, endpoint: &Authority, mut connection: Connection) {
+    pub(super) fn give(&self, target: &Target, mut connection: Connection) {
         let now = Instant::now();
         if !connection.rest(now) {
             return;
@@ -64,11 +64,11 @@ impl Pool {
         if idle.swept.is_none_or(|swept| now - swept > self.idle_timeout) {
             idle.sweep(now, self.idle_timeout);
         }
-        match idle.by_endpoint.get_mut(endpoint) {
+        match idle.by_target.get_mut(target) {
             Some(connections) if connections.len() >= self.max_idle => {}
             Some(connections) => connections.push(connection),
             None => {
-                idle.by_endpoint.insert(endpoint.clone(), vec![connection]);
+                idle.by_target.insert(target.clone(), vec![connection]);
             }
         }
     }
@@ -90,8 +90,8 @@ impl Pool {
 impl Idle {
     /// The connection that was used last of those that are good, and that belong to this runtime where one is
     /// named.
-    fn take(&mut self, endpoint: &Authority, limit: Duration, runtime: Option<Id>) -> Option<Connection> {
-        let connections = self.by_endpoint.get_mut(endpoint)?;
+    fn take(&mut self, target: &Target, limit: Duration, runtime: Option<Id>) -> Option<Connection> {
+        let connections = self.by_target.get_mut(target)?;
         let mut at = connections.len();
         while at > 0 {
             at -= 1;
@@ -108,7 +108,7 @@ impl Idle {
     /// Drops what nobody will use: endpoints that are gone leave no connection behind for long.
     fn sweep(&mut self, now: Instant, idle_timeout: Duration) {
         self.swept = Some(now);
-        self.by_endpoint.retain(|_, connections| {
+        self.by_target.retain(|_, connections| {
             connections.retain(|connection| {
                 !connection.is_closed() && now - connection.idle_since() <= idle_timeout
             });

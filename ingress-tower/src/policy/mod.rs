@@ -37,7 +37,7 @@ where
     let retry = policy.retries.as_ref().and_then(|retries| Retry::new(retries, &request, budgets, &backend));
     let limit = policy.request_timeout.and_then(Timeout::limit);
     let reference = backend.reference().clone();
-    let answer = proxy::forward(client, backend, request, path, retry);
+    let answer = proxy::forward(client, backend, request, path, Some(policy), retry);
     match limit {
         Some(limit) => deadline::within(limit, answer, &reference).await,
         None => answer.await,

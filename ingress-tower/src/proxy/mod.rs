@@ -17,10 +17,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::uri::{Authority, PathAndQuery, Scheme, Uri};
+use http::uri::{PathAndQuery, Scheme, Uri};
 use http::{Request, Response, StatusCode, Version};
 use http_body_util::LengthLimitError;
-use ingress_core::{Backend, Endpoint, Protocol, RequestPath};
+use ingress_core::{Backend, BackendRef, Endpoint, EndpointAddress, Policy, Protocol, RequestPath};
 use tower_service::Service;
 
 use crate::error::Kind;
@@ -43,6 +43,7 @@ pub(crate) async fn forward<C, B>(
     backend: Arc<Backend>,
     mut request: Request<Body>,
     path: PathAndQuery,
+    policy: Option<&Policy>,
     mut retry: Option<Retry<'_>>,
 ) -> Result<Response<Body>, Error>
 where
@@ -58,12 +59,11 @@ where
     while let Some(endpoint) = next {
         let of_backend =
             |error: Error| error.of_backend(backend.reference(), Some(endpoint.authority().clone()));
-        *request.uri_mut() = uri(endpoint.authority().clone(), path.clone());
-        *request.version_mut() = match endpoint.protocol() {
+        address(&mut request, &backend, endpoint, path.clone(), policy);
+        if upgrading.is_some() {
             // Nobody leaves HTTP/2 as a whole for another protocol.
-            Protocol::H2c if upgrading.is_none() => Version::HTTP_2,
-            _ => Version::HTTP_11,
-        };
+            *request.version_mut() = Version::HTTP_11;
+        }
         let sent = send(&mut client, request).await;
         let mut other = || {
             tried.push(endpoint);
@@ -145,12 +145,39 @@ fn classify(error: BoxError) -> Error {
     Error::with_source(kind, error)
 }
 
-fn uri(authority: Authority, path: PathAndQuery) -> Uri {
+/// Says to which endpoint the request goes, and in what it is spoken to.
+fn address(
+    request: &mut Request<Body>,
+    backend: &Backend,
+    endpoint: &Endpoint,
+    path: PathAndQuery,
+    policy: Option<&Policy>,
+) {
+    let protocol = policy.and_then(|policy| policy.protocol).unwrap_or(endpoint.protocol());
     let mut parts = http::uri::Parts::default();
-    parts.scheme = Some(Scheme::HTTP);
-    parts.authority = Some(authority);
+    parts.scheme = Some(if protocol.is_tls() { Scheme::HTTPS } else { Scheme::HTTP });
+    parts.authority = Some(endpoint.authority().clone());
     parts.path_and_query = Some(path);
-    Uri::from_parts(parts).unwrap_or_default()
+    *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
+    *request.version_mut() = match protocol {
+        Protocol::H2c | Protocol::H2 => Version::HTTP_2,
+        _ => Version::HTTP_11,
+    };
+    if protocol.is_tls() {
+        let mut tls = policy.map(|policy| policy.tls.clone()).unwrap_or_default();
+        tls.server_name.get_or_insert_with(|| server_name(backend, endpoint));
+        request.extensions_mut().insert(tls);
+    }
+}
+
+/// The name that an endpoint's certificate has if nothing else is said: its own, or that of the Service in the cluster.
+fn server_name(backend: &Backend, endpoint: &Endpoint) -> Box<str> {
+    match (endpoint.address(), backend.reference()) {
+        (EndpointAddress::Socket(_), BackendRef::Service(service)) => {
+            format!("{}.{}.svc", service.name, service.namespace).into()
+        }
+        _ => endpoint.authority().host().into(),
+    }
 }
 
 /// What the endpoint is asked for: the path that was matched, and the query as it came.

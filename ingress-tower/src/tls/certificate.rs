@@ -23,6 +23,9 @@ pub enum CertificateError {
     /// The first certificate of the chain is not X.509 as RFC 5280 has it.
     #[error("the certificate cannot be read")]
     Malformed(#[source] webpki::Error),
+    /// A certificate of an authority that cannot be trusted.
+    #[error("the certificate of an authority cannot be used")]
+    Authority(#[source] rustls::Error),
     /// The private key is not PEM, or none of `PRIVATE KEY`, `RSA PRIVATE KEY` and `EC PRIVATE KEY`.
     #[error("there is no private key in the PEM")]
     Key(#[source] pem::Error),

@@ -1,4 +1,5 @@
-//! TLS for [`Server`](crate::server::Server): certificates of the routing table, presented with rustls and ring.
+//! TLS with rustls and ring: for [`Server`](crate::server::Server), with certificates of the routing table, and for
+//! [`HttpClient`](crate::HttpClient) with endpoints that speak it.
 //!
 //! Which certificate a client sees depends on the name that it asks for and on the table of that moment: a table with
 //! other certificates concerns new handshakes only. What no certificate is for gets the default one, of the table or of
@@ -6,6 +7,7 @@
 
 mod certificate;
 mod resolver;
+pub(crate) mod trust;
 
 use std::io;
 use std::sync::Arc;
@@ -23,6 +25,7 @@ use crate::ServerName;
 use resolver::CertResolver;
 
 pub use certificate::{CertificateError, certificate};
+pub use trust::trust;
 
 /// How clients are met that speak TLS.
 #[derive(Clone, Debug)]

@@ -1,4 +1,5 @@
 //! Certificates, and clients that check them.
+#![allow(dead_code, reason = "each test uses what it needs")]
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -57,6 +58,11 @@ impl Authority {
         let (params, key) = ca();
         let intermediate = params.signed_by(&key, &root_issuer).unwrap();
         Self { root, intermediate: (intermediate, Issuer::new(params, key)) }
+    }
+
+    /// The certificate that everybody has who trusts this authority.
+    pub(crate) fn root(&self) -> String {
+        self.root.pem()
     }
 
     pub(crate) fn issue(&self, names: &[&str]) -> Pem {

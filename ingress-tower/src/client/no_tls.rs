@@ -1,0 +1,20 @@
+//! Without the feature `tls`, endpoints that speak it cannot be reached.
+
+use ingress_core::UpstreamTls;
+use tokio::net::TcpStream;
+
+use crate::BoxError;
+
+#[derive(Debug)]
+pub(super) struct Connector;
+
+impl Connector {
+    pub(super) fn new() -> Self {
+        Self
+    }
+
+    #[allow(clippy::unused_async, reason = "as in the other module of this name")]
+    pub(super) async fn secure(&self, _: TcpStream, _: &UpstreamTls, _: bool) -> Result<TcpStream, BoxError> {
+        Err("the endpoint speaks TLS, for which the feature `tls` is needed".into())
+    }
+}
