@@ -1,8 +1,8 @@
-//! Certificates for HTTPS.
+//! Certificates for HTTPS, and of authorities that endpoints are trusted for.
 
 use std::error::Error;
 
-use ingress_core::{Certificate, TableReader};
+use ingress_core::{Certificate, TableReader, Trust};
 use ingress_kube::TlsData;
 use ingress_tower::tls::{self, Tls, TlsVersion};
 
@@ -15,6 +15,11 @@ const NAME: &str = "no-certificate-for-this-host.invalid";
 /// Makes a certificate of what is in a Secret.
 pub(crate) fn load(data: &TlsData<'_>) -> Result<Certificate, Box<dyn Error + Send + Sync>> {
     Ok(tls::certificate(data.chain, data.key, data.ocsp)?)
+}
+
+/// Makes of the certificates of authorities whom to trust.
+pub(crate) fn load_trust(pem: &[u8]) -> Result<Trust, Box<dyn Error + Send + Sync>> {
+    Ok(tls::trust(pem)?)
 }
 
 /// TLS with the certificates of the table, and one that is made now for all other hosts. No client trusts that one.

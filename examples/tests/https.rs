@@ -110,3 +110,37 @@ fn the_default_certificate_is_for_hosts_without_one() {
     let gateway = Gateway::run(directory.path(), &more);
     assert!(get(https(&gateway), "web.example", &made).unwrap().starts_with("HTTP/1.1 200"));
 }
+
+#[test]
+fn endpoints_that_speak_tls_are_those_of_the_named_authority() {
+    let (behind, front) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let made = make("web.example");
+    let (_endpoint, https) = serve(behind.path(), &made);
+    let mut objects = manifests::served("secure", https);
+    objects[0]["metadata"]["annotations"] = json!({
+        "ingress.gateway/backend-protocol": "https",
+        "ingress.gateway/backend-server-name": "web.example",
+        "ingress.gateway/backend-ca-secret": "authority",
+    });
+    objects[0]["spec"]["rules"][0]["host"] = json!("web.example");
+    manifests::write(front.path(), "secure.yaml", &objects);
+    let authority = |pem: &str| {
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "authority"},
+            "stringData": {"ca.crt": pem},
+        });
+        manifests::write(front.path(), "authority.yaml", &[secret]);
+    };
+    authority(&made.cert.pem());
+    let mut gateway = Gateway::run(front.path(), &[]);
+    let answer = client::get(gateway.http, "web.example", "/");
+    assert_eq!((answer.status, answer.body.as_str()), (200, "web"), "{}", answer.head);
+
+    authority(&make("web.example").cert.pem());
+    gateway.wait_for_table();
+    assert_eq!(client::get(gateway.http, "web.example", "/").status, 502);
+    authority("nobody");
+    gateway.wait_for_table();
+    assert_eq!(client::get(gateway.http, "web.example", "/").status, 502);
+    assert_eq!(gateway.config_dump()["diagnostics"][0]["code"], "ING023");
+}

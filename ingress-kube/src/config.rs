@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ingress_core::{Algorithm, AmbiguousPaths, HostFallthrough, ResourceRef};
 
-use crate::{DefaultBackendService, HostOwnership, LoadCertificate};
+use crate::{DefaultBackendService, HostOwnership, LoadCertificate, LoadTrust};
 
 /// The `spec.controller` of IngressClass objects that are ours, unless [`Config::controller_class`] says
 /// otherwise.
@@ -42,6 +42,9 @@ pub struct Config {
     pub allow_external_name: bool,
     /// How certificates are made of Secrets; without it `spec.tls` has no effect.
     pub load_certificate: Option<LoadCertificate>,
+    /// How authorities for the certificates of endpoints are made of Secrets; without it nobody is trusted where an
+    /// Ingress names one.
+    pub load_trust: Option<LoadTrust>,
     /// Namespace and name of the Secret whose certificate is presented to clients that ask for a host without one.
     pub default_certificate: Option<(Arc<str>, Arc<str>)>,
 }
@@ -73,6 +76,7 @@ impl Default for Config {
             host_ownership: None,
             allow_external_name: false,
             load_certificate: None,
+            load_trust: None,
             default_certificate: None,
         }
     }
@@ -160,6 +164,13 @@ impl Config {
     #[must_use]
     pub fn load_certificate(mut self, load: LoadCertificate) -> Self {
         self.load_certificate = Some(load);
+        self
+    }
+
+    /// Sets how authorities for the certificates of endpoints are made of Secrets.
+    #[must_use]
+    pub fn load_trust(mut self, load: LoadTrust) -> Self {
+        self.load_trust = Some(load);
         self
     }
 

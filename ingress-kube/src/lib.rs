@@ -44,6 +44,6 @@ pub use object::{Kind, Object, ObjectKey, Origin};
 #[cfg(feature = "manifests")]
 pub use ownership::HostOwnershipError;
 pub use ownership::{HostOwnership, HostPattern};
-pub use secret::{LoadCertificate, TlsData};
+pub use secret::{LoadCertificate, LoadTrust, TlsData};
 pub use store::{Change, Counts, Store};
 pub use translate::{Annotation, annotations, translate};

@@ -3,13 +3,15 @@
 use std::error::Error;
 use std::fmt;
 
-use ingress_core::Certificate;
+use ingress_core::{Certificate, Trust};
 use k8s_openapi::api::core::v1::Secret;
 
 /// The fields of a Secret of type `kubernetes.io/tls`, and one for an OCSP answer that Envoy Gateway and others know.
 const CHAIN: &str = "tls.crt";
 const KEY: &str = "tls.key";
 const OCSP: &str = "tls.ocsp-staple";
+/// The certificates of authorities, in Secrets of this type and in others.
+const AUTHORITIES: &str = "ca.crt";
 
 /// What a Secret of type `kubernetes.io/tls` holds.
 #[derive(Clone, Copy)]
@@ -26,6 +28,15 @@ pub struct TlsData<'a> {
 /// Makes what the program's TLS library presents, or says why it cannot; the text must not show the key.
 /// `ingress_tower::tls::certificate` does it for rustls.
 pub type LoadCertificate = fn(&TlsData<'_>) -> Result<Certificate, Box<dyn Error + Send + Sync>>;
+
+/// Makes of the certificates of authorities, as PEM, what the program's TLS library checks endpoints with, or says why it
+/// cannot. `ingress_tower::tls::trust` does it for rustls.
+pub type LoadTrust = fn(&[u8]) -> Result<Trust, Box<dyn Error + Send + Sync>>;
+
+/// The certificates of authorities in a Secret, as PEM.
+pub(crate) fn authorities(secret: &Secret) -> Option<&[u8]> {
+    Some(secret.data.as_ref()?.get(AUTHORITIES)?.0.as_slice())
+}
 
 impl<'a> TlsData<'a> {
     /// The fields, or the name of the one that is missing.
@@ -49,6 +60,6 @@ pub(crate) fn drop_unread(secret: &mut Secret) {
     let written = secret.string_data.take().unwrap_or_default();
     let data = secret.data.get_or_insert_default();
     data.extend(written.into_iter().map(|(name, text)| (name, k8s_openapi::ByteString(text.into_bytes()))));
-    data.retain(|name, _| [CHAIN, KEY, OCSP].contains(&name.as_str()));
+    data.retain(|name, _| [CHAIN, KEY, OCSP, AUTHORITIES].contains(&name.as_str()));
     secret.immutable = None;
 }

@@ -283,3 +283,50 @@ fn what_cannot_be_used_of_a_policy_is_left_to_the_gateway() {
         assert!(policy.is_none_or(|policy| policy.is_empty()), "{name}: {value}");
     }
 }
+
+/// A Secret that says whom to trust, and what the route's policy and the findings are then.
+#[test]
+fn who_is_trusted() {
+    let config = Config::default().load_trust(|pem| match pem {
+        b"good" => Ok(ingress_core::Trust::new(pem, ())),
+        _ => Err("it is no PEM".into()),
+    });
+    let secret = |data: &str| {
+        format!("---\napiVersion: v1\nkind: Secret\nmetadata: {{name: ca}}\nstringData: {{{data}}}\n")
+    };
+    let none = "error[ING023]: Ingress default/web metadata.annotations[ingress.gateway/backend-ca-secret]: ";
+    let trusted = |pem: &'static [u8]| Some(ingress_core::Trust::new(pem, ()));
+    for (objects, want, finding) in [
+        (secret("ca.crt: good"), trusted(b"good"), None),
+        (
+            secret("ca.crt: bad"),
+            trusted(b""),
+            Some(
+                "Secret default/ca: it is no PEM, so no endpoint is trusted; write the certificates of the authorities into ca.crt, as PEM",
+            ),
+        ),
+        (
+            secret("ca: good"),
+            trusted(b""),
+            Some(
+                "there is no ca.crt in Secret default/ca, so no endpoint is trusted; write the certificates of the authorities into ca.crt, as PEM",
+            ),
+        ),
+        (
+            String::new(),
+            trusted(b""),
+            Some(
+                "Secret default/ca does not exist, so no endpoint is trusted; add the Secret to the namespace of the Ingress, with ca.crt in it",
+            ),
+        ),
+    ] {
+        let pairs = [("backend-ca-secret", "ca"), ("backend-protocol", "https"), ("backend-verify", "true")];
+        let text = services() + &ingress(&pairs, ("Prefix", "/a"), None) + &objects;
+        let table = common::table(&text, &config);
+        let policy = table.routes().next().unwrap().route.policy().cloned().unwrap();
+        assert_eq!((&policy.tls.trust, policy.tls.unverified), (&want, false), "{objects}");
+        assert_eq!(policy.protocol, Some(ingress_core::Protocol::Https));
+        let want: Vec<_> = finding.map(|finding| format!("{none}{finding}")).into_iter().collect();
+        assert_eq!(findings(&table), want, "{objects}");
+    }
+}

@@ -100,7 +100,7 @@ fn what_parameters_say() {
             &[],
             "",
             &[format!(
-                "error[ING023]: {at} data.split: split names Services of one Ingress, so a class cannot have it; write the annotation ingress.gateway/split on the Ingress"
+                "error[ING023]: {at} data.split: split names objects beside one Ingress, so a class cannot have it; write the annotation ingress.gateway/split on the Ingress"
             )],
         ),
         (
@@ -112,7 +112,7 @@ fn what_parameters_say() {
                     "warning[ING024]: {at} data.match-methods: \"match-methods\" is no parameter of a class, and has no effect; write match-method"
                 ),
                 format!(
-                    "warning[ING024]: {at} data[a.b]: \"a.b\" is no parameter of a class, and has no effect; leave it out; there are path-syntax, match-method, match-header, match-query"
+                    "warning[ING024]: {at} data[a.b]: \"a.b\" is no parameter of a class, and has no effect; leave it out; there are path-syntax, match-method, match-header, match-query, connect-timeout and others"
                 ),
             ],
         ),

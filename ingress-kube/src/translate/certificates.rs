@@ -161,9 +161,5 @@ fn load(secret: &Key, store: &Store, config: &Config) -> Result<Certificate, Pro
     let data = TlsData::of(&stored.object);
     let data = data.map_err(|missing| broken(format!("there is no {missing} in it"), help))?;
     let Some(load) = config.load_certificate else { return Err(broken("TLS is not served".into(), "")) };
-    load(&data).map_err(|error| {
-        let causes = std::iter::successors(error.source(), |&error| error.source());
-        let why = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
-        broken(why, help)
-    })
+    load(&data).map_err(|error| broken(super::causes(&*error), help))
 }

@@ -7,15 +7,15 @@
 //! IANA's (`core/v1`).
 
 use ingress_core::Code;
-use k8s_openapi::api::core::v1::{Service, ServicePort};
+use k8s_openapi::api::core::v1::Service;
 
 use super::{Output, protocol};
 use crate::Upstream;
 use crate::store::Stored;
 
-/// Reports what a Service that a rule points at says in vain; `port` is the one that is used. Where requests go
+/// Reports what a Service that a rule points at says in vain. Where requests go
 /// through the `clusterIP`, kube-proxy acts on the fields about the choice of an endpoint.
-pub(super) fn report(service: &Stored<Service>, port: &ServicePort, upstream: Upstream, out: &mut Output) {
+pub(super) fn report(service: &Stored<Service>, upstream: Upstream, out: &mut Output) {
     let Some(spec) = &service.object.spec else { return };
     let mut find = |field: String, message: String, help: &str| {
         out.find(Code::IgnoredField, &service.source, field, message, help);
@@ -42,13 +42,5 @@ pub(super) fn report(service: &Stored<Service>, port: &ServicePort, upstream: Up
             format!("the field has no effect: {value} needs zones or nodes, which are not told apart");
         find(field.into(), message, "leave it out, or let kube-proxy choose: --upstream cluster-ip");
     }
-    if let Some(speaks) = protocol::unspoken(port.app_protocol.as_deref()) {
-        let protocol = port.app_protocol.as_deref().unwrap_or_default();
-        let index =
-            spec.ports.iter().flatten().position(|other| std::ptr::eq(other, port)).unwrap_or_default();
-        let message =
-            format!("{protocol} asks for {speaks}, but requests are sent over HTTP/1.1 without TLS");
-        let help = "offer a port that speaks plain HTTP/1.1, or HTTP/2 without TLS with appProtocol: kubernetes.io/h2c";
-        find(format!("spec.ports[{index}].appProtocol"), message, help);
-    }
+    out.findings.extend(protocol::finding(service));
 }

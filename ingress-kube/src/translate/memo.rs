@@ -6,6 +6,7 @@ use ingress_core::{HostMatch, ServiceRef};
 
 use super::class::Owner;
 use super::defaults::Rank;
+use super::key::Key;
 use super::tls::Want;
 
 /// Sums over all Ingresses.
@@ -27,6 +28,7 @@ pub(super) struct Memo {
     pub(super) hosts: Box<[Arc<HostMatch>]>,
     pub(super) uses: Box<[Arc<ServiceRef>]>,
     pub(super) default: Option<Rank>,
+    pub(super) authorities: Option<Key>,
     pub(super) wants: Box<[Want]>,
 }
 

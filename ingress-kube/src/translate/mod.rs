@@ -27,6 +27,7 @@
 
 mod annotations;
 mod api;
+mod authorities;
 mod backend;
 mod backends;
 mod by_owner;
@@ -93,6 +94,12 @@ pub fn translate(store: &Store, config: &Config) -> RouteTableBuilder {
     builder
 }
 
+/// An error and what caused it, in one line.
+fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |&error| error.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 /// The rule, treated as the policy says if there is one.
 fn with_policy(rule: Rule, policy: Option<&Arc<Policy>>) -> Rule {
     match policy {
@@ -111,6 +118,8 @@ struct Output {
     uses: Vec<backend::Use>,
     /// Whose certificates its hosts want.
     wants: Vec<tls::Want>,
+    /// The Secret that says which endpoints are trusted.
+    authorities: Option<key::Key>,
     /// The default backend, if it may become the overall one.
     default: Option<defaults::Candidate>,
 }

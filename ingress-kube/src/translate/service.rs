@@ -77,7 +77,7 @@ impl<'a> Lookup<'a> {
             }
         };
         let mut out = Output::default();
-        ignored::report(stored, found, self.config.upstream, &mut out);
+        ignored::report(stored, self.config.upstream, &mut out);
         let endpoints = self.endpoints(stored, found, &mut out);
         Resolved { endpoints, findings: out.findings, ..Resolved::default() }
     }

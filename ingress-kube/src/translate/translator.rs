@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use ingress_core::{BackendRef, Certificate, Diagnostic, Endpoint, HostMatch, Rule, UnservedRule};
 
+use super::authorities::Authorities;
 use super::backend::Use;
 use super::backends::Backends;
 use super::by_owner::{ByOwner, Edits};
@@ -39,6 +40,7 @@ pub(crate) struct Translator {
     backends: Backends,
     slices: Slices,
     certificates: Certificates,
+    authorities: Authorities,
     names: Names,
     defaults: Defaults,
     findings: ByOwner<About, Diagnostic>,
@@ -179,7 +181,10 @@ impl Translator {
                 let finding = slice.and_then(slices::nameless);
                 self.findings.set(About::Slice(key), finding.into_iter().collect());
             }
-            Kind::Secret => _ = dirty.secrets.insert(key),
+            Kind::Secret => {
+                dirty.ingresses.extend(self.authorities.users(&key).cloned());
+                dirty.secrets.insert(key);
+            }
             Kind::Service => {
                 let present = store.services.get(&key.namespace, &key.name).is_some();
                 if self.names.set(&key, present) {
@@ -240,8 +245,10 @@ impl Translator {
             hosts: self.claim(key, std::mem::take(&mut out.rules), hosts),
             uses,
             default: out.default.as_ref().map(|candidate| candidate.rank),
+            authorities: out.authorities.take(),
             wants: out.wants.clone().into(),
         };
+        memo.authorities.iter().for_each(|secret| self.authorities.add(secret, key));
         memo.wants.iter().for_each(|want| self.certificates.add(want, store, config));
         out.default.take().into_iter().for_each(|candidate| self.defaults.add(key, candidate));
         self.unserved.set(key.clone(), std::mem::take(&mut out.refused));
@@ -256,6 +263,7 @@ impl Translator {
             self.backends.remove_user(service, key);
         }
         memo.wants.iter().for_each(|want| self.certificates.remove(want));
+        memo.authorities.iter().for_each(|secret| self.authorities.remove(secret, key));
         for host in memo.hosts {
             self.claims.remove(&host, key);
             hosts.entry(host).or_default();

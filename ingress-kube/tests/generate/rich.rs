@@ -19,7 +19,10 @@ pub struct Placed {
     pub origin: Option<Origin>,
 }
 
-const ANNOTATIONS: [(&str, &str); 12] = [
+const ANNOTATIONS: [(&str, &str); 15] = [
+    ("ingress.gateway/backend-ca-secret", "t0"),
+    ("ingress.gateway/backend-ca-secret", "t1"),
+    ("ingress.gateway/backend-protocol", "https"),
     ("ingress.gateway/retries", "2"),
     ("ingress.gateway/retry-on", "reset"),
     ("ingress.gateway/response-timeout", "2"),
@@ -87,8 +90,12 @@ pub fn config(number: u8) -> Config {
     match number {
         0 => config,
         1 => config.load_certificate(pretended::load).default_certificate("default", "t1"),
-        _ => config.load_certificate(pretended::load),
+        _ => config.load_certificate(pretended::load).load_trust(trust),
     }
+}
+
+fn trust(pem: &[u8]) -> Result<ingress_core::Trust, Box<dyn std::error::Error + Send + Sync>> {
+    if pem == b"key" { Ok(ingress_core::Trust::new(pem, ())) } else { Err("it is no PEM".into()) }
 }
 
 pub const CONFIGS: u8 = 6;
@@ -115,7 +122,7 @@ fn secret() -> impl Strategy<Value = Secret> {
     let chain = select(vec!["a.x", "*.x", "b.x a.x", "", "not a host!"]).prop_map(pretended::chain);
     (super::metadata(&["t0", "t1"]), chain, select(vec!["key", "no key"])).prop_map(
         |(metadata, chain, key)| {
-            let data = [("tls.crt", chain.as_str()), ("tls.key", key)];
+            let data = [("tls.crt", chain.as_str()), ("tls.key", key), ("ca.crt", key)];
             let data = data.map(|(name, text)| (name.into(), ByteString(text.into())));
             Secret { metadata, data: Some(data.into()), ..Secret::default() }
         },

@@ -1,9 +1,10 @@
 //! Annotations of the domain `ingress.gateway`: which there are, and what an Ingress says with them.
 //!
-//! A new one needs a line in [`ANNOTATIONS`], a field in [`Settings`], and a parser in the file of its family. The
+//! A new one needs a line in `list`, a field in [`Settings`], and a parser in the file of its family. The
 //! parameters of an IngressClass hold the same names without the domain, as defaults.
 
 mod conditions;
+mod list;
 mod path_syntax;
 mod policy;
 mod split;
@@ -11,13 +12,15 @@ mod split;
 use std::sync::Arc;
 
 use http::{HeaderName, Method};
-use ingress_core::{Code, Conditions, Diagnostic, ObjectRef, Policy, Source, ValueMatch};
+use ingress_core::{Code, Conditions, Diagnostic, ObjectRef, Policy, Source, Trust, ValueMatch};
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::api::networking::v1::Ingress;
 
 pub(super) use path_syntax::PathSyntax;
 pub(super) use split::Splits;
 
+use list::ANNOTATIONS;
+pub use list::Annotation;
 use policy::Treatment;
 
 use super::{Output, hints};
@@ -25,115 +28,6 @@ use crate::store::Stored;
 
 /// What stands in front of every name.
 const DOMAIN: &str = "ingress.gateway/";
-
-/// An annotation of an Ingress that is read; as a key of an IngressClass's parameters it is written without
-/// `ingress.gateway/` and holds for the Ingresses of the class that do not have the annotation.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct Annotation {
-    /// What stands behind `ingress.gateway/`.
-    pub name: &'static str,
-    /// What its value says, in one sentence without a full stop.
-    pub meaning: &'static str,
-    /// Whether the parameters of a class may hold it, too.
-    pub for_classes: bool,
-    read: Read,
-}
-
-/// Reads a value and puts it into its place among the settings.
-type Read = for<'a> fn(&mut Settings<'a>, &'a str, Report<'_>);
-/// Makes a finding of what is wrong with a value.
-type Report<'r> = &'r mut dyn FnMut(Fault) -> Diagnostic;
-
-/// All annotations that are read.
-static ANNOTATIONS: [Annotation; 12] = [
-    Annotation {
-        name: "path-syntax",
-        meaning: "how ImplementationSpecific paths are read: prefix, template or regex",
-        for_classes: true,
-        read: |settings, text, report| settings.path_syntax = read(text, PathSyntax::parse, report),
-    },
-    Annotation {
-        name: "match-method",
-        meaning: "the methods that the paths take, such as GET, HEAD",
-        for_classes: true,
-        read: |settings, text, report| settings.methods = read(text, conditions::methods, report),
-    },
-    Annotation {
-        name: "match-header",
-        meaning: "header fields that a request must have, one a line: NAME = VALUE, NAME ~ REGEX or NAME",
-        for_classes: true,
-        read: |settings, text, report| settings.headers = read(text, conditions::headers, report),
-    },
-    Annotation {
-        name: "match-query",
-        meaning: "query parameters that a request must have, one a line: NAME = VALUE, NAME ~ REGEX or NAME",
-        for_classes: true,
-        read: |settings, text, report| settings.queries = read(text, conditions::queries, report),
-    },
-    Annotation {
-        name: "split",
-        meaning: "Services that share the requests of a backend, one backend a line: SERVICE: SERVICE=WEIGHT, SERVICE=WEIGHT",
-        for_classes: false,
-        read: |settings, text, report| settings.split = read(text, Splits::parse, report),
-    },
-    Annotation {
-        name: "connect-timeout",
-        meaning: "how long a connection to an endpoint may take to be made, such as 2s",
-        for_classes: true,
-        read: |settings, text, report| {
-            read_to(&mut settings.treatment.policy.connect_timeout, text, policy::timeout, report)
-        },
-    },
-    Annotation {
-        name: "response-timeout",
-        meaning: "how long an endpoint may take to begin its answer, such as 30s",
-        for_classes: true,
-        read: |settings, text, report| {
-            read_to(&mut settings.treatment.policy.response_timeout, text, policy::timeout, report)
-        },
-    },
-    Annotation {
-        name: "idle-timeout",
-        meaning: "how long an endpoint may say nothing in the middle of its answer, and both sides of a tunnel, such as 5m",
-        for_classes: true,
-        read: |settings, text, report| {
-            read_to(&mut settings.treatment.policy.idle_timeout, text, policy::timeout, report)
-        },
-    },
-    Annotation {
-        name: "request-timeout",
-        meaning: "how long the whole exchange may take, retries included, such as 1m",
-        for_classes: true,
-        read: |settings, text, report| {
-            read_to(&mut settings.treatment.policy.request_timeout, text, policy::timeout, report)
-        },
-    },
-    Annotation {
-        name: "retries",
-        meaning: "how many more endpoints a request asks where one failed, up to 10",
-        for_classes: true,
-        read: |settings, text, report| {
-            read_to(&mut settings.treatment.retries, text, policy::attempts, report)
-        },
-    },
-    Annotation {
-        name: "retry-on",
-        meaning: "after what: a list of reset, timeout, 5xx, statuses such as 503, and non-idempotent",
-        for_classes: true,
-        read: |settings, text, report| {
-            read_to(&mut settings.treatment.retry_on, text, policy::retry_on, report)
-        },
-    },
-    Annotation {
-        name: "max-body-size",
-        meaning: "how large the body of a request may be, such as 10MiB",
-        for_classes: true,
-        read: |settings, text, report| {
-            read_to(&mut settings.treatment.policy.max_body_size, text, policy::size, report)
-        },
-    },
-];
 
 /// A value; the finding about it where it cannot be used; nothing where it is not written.
 type Setting<T> = Option<Result<T, Diagnostic>>;
@@ -177,23 +71,6 @@ pub(super) fn has(ingress: &Ingress, name: &str) -> bool {
     annotations.filter_map(|annotation| own_name(annotation)).any(|own| own == name)
 }
 
-fn read<'a, T>(text: &'a str, parse: fn(&'a str) -> Result<T, Fault>, report: Report<'_>) -> Setting<T> {
-    Some(parse(text).map_err(report))
-}
-
-/// As [`read`], for what leaves the value of the class, or that of the gateway, where it cannot be used.
-fn read_to<'a, T>(
-    place: &mut Option<T>,
-    text: &'a str,
-    parse: fn(&'a str) -> Result<T, Fault>,
-    report: Report<'_>,
-) {
-    match parse(text) {
-        Ok(value) => *place = Some(value),
-        Err(fault) => _ = report(fault),
-    }
-}
-
 // ===== impl Settings =====
 
 impl<'a> Settings<'a> {
@@ -210,7 +87,8 @@ impl<'a> Settings<'a> {
                     settings.set(known, text, &parameters.source, &field, out);
                 }
                 Some(_) => {
-                    let message = format!("{key} names Services of one Ingress, so a class cannot have it");
+                    let message =
+                        format!("{key} names objects beside one Ingress, so a class cannot have it");
                     let help = format!("write the annotation {DOMAIN}{key} on the Ingress");
                     out.find(Code::InvalidAnnotation, &parameters.source, field, message, help);
                 }
@@ -270,6 +148,16 @@ impl<'a> Settings<'a> {
     /// How requests are treated, if anything is said of that.
     pub(super) fn policy(&self) -> Option<Arc<Policy>> {
         (self.treatment != Treatment::default()).then(|| Arc::new(self.treatment.policy()))
+    }
+
+    /// The Secret that says which endpoints are trusted.
+    pub(super) fn ca_secret(&self) -> Option<&str> {
+        self.treatment.ca_secret.as_deref()
+    }
+
+    /// Sets who is trusted to have issued the certificates of endpoints.
+    pub(super) fn trust(&mut self, trust: Trust) {
+        self.treatment.policy.tls.trust = Some(trust);
     }
 
     /// Whether what is said of retries has no effect, for there are none.

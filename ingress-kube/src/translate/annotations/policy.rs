@@ -6,9 +6,10 @@
 use std::str::FromStr;
 
 use bytesize::ByteSize;
-use ingress_core::{Policy, Retries, Timeout};
+use ingress_core::{HostName, Policy, Protocol, Retries, Timeout};
 
 use super::Fault;
+use crate::translate::protocol as spoken;
 
 /// The most endpoints that one request may ask beyond the first.
 const MAX_RETRIES: u32 = 10;
@@ -21,11 +22,16 @@ pub(super) struct Treatment {
     pub(super) policy: Policy,
     pub(super) retries: Option<u32>,
     pub(super) retry_on: Option<Retries>,
+    pub(super) server_name: Option<Box<str>>,
+    pub(super) verify: Option<bool>,
+    pub(super) ca_secret: Option<Box<str>>,
 }
 
 impl Treatment {
     pub(super) fn policy(&self) -> Policy {
         let mut policy = self.policy.clone();
+        policy.tls.server_name.clone_from(&self.server_name);
+        policy.tls.unverified = self.verify == Some(false);
         policy.retries = self.retries.map(|attempts| {
             let mut retries = self.retry_on.clone().unwrap_or_else(|| Retries::up_to(0));
             retries.attempts = attempts;
@@ -102,6 +108,45 @@ pub(super) fn size(text: &str) -> Result<u64, Fault> {
     }
 }
 
+pub(super) fn protocol(text: &str) -> Result<Protocol, Fault> {
+    let named = spoken::named(&text.trim().to_ascii_lowercase());
+    named.ok_or_else(|| {
+        let message = format!("{text:?} is no protocol, so the Service says what is spoken");
+        Fault::new(message, format!("write {}", spoken::NAMES))
+    })
+}
+
+pub(super) fn server_name(text: &str) -> Result<Box<str>, Fault> {
+    match text.trim().parse::<HostName>() {
+        Ok(name) => Ok(name.as_str().into()),
+        Err(error) => Err(Fault::new(
+            format!("{error}: {text:?}"),
+            "write a DNS name that the certificates of the endpoints have",
+        )),
+    }
+}
+
+/// What cannot be read leaves certificates checked.
+pub(super) fn verify(text: &str) -> Result<bool, Fault> {
+    text.trim().parse().map_err(|_| {
+        Fault::new(
+            format!("{text:?} is neither true nor false, so certificates are checked"),
+            "write true or false",
+        )
+    })
+}
+
+pub(super) fn secret(text: &str) -> Result<Box<str>, Fault> {
+    match text.trim() {
+        "" => Err(Fault::new("no Secret is named", "write the name of a Secret with ca.crt in it")),
+        name if name.contains('/') => Err(Fault::new(
+            format!("the Secret must be in the namespace of the Ingress: {name:?}"),
+            "write just its name",
+        )),
+        name => Ok(name.into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -144,6 +189,27 @@ mod tests {
         ] {
             assert_eq!(size(text).ok(), want, "{text:?}");
         }
+    }
+
+    #[test]
+    fn endpoints() {
+        for (text, want) in [
+            ("HTTPS", Some(Protocol::Https)),
+            ("http", Some(Protocol::Http1)),
+            ("GRPC", Some(Protocol::H2c)),
+            ("grpcs", Some(Protocol::H2)),
+            ("wss", Some(Protocol::Https)),
+            ("FCGI", None),
+            ("", None),
+        ] {
+            assert_eq!(protocol(text).ok(), want, "{text:?}");
+        }
+        for (text, want) in [("own.example", true), ("10.0.0.1", false), ("*.x", false), ("", false)] {
+            assert_eq!(server_name(text).is_ok(), want, "{text:?}");
+        }
+        assert_eq!([" false", "true"].map(|text| verify(text).ok()), [Some(false), Some(true)]);
+        assert_eq!(["", "off", "False"].map(|text| verify(text).ok()), [None; 3]);
+        assert_eq!(["ca", "a/ca", " "].map(|text| secret(text).is_ok()), [true, false, false]);
     }
 
     #[test]

@@ -1,0 +1,71 @@
+//! `backend-ca-secret`: who may have issued the certificates of endpoints.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ingress_core::{Code, Trust};
+use k8s_openapi::api::networking::v1::Ingress;
+
+use super::Output;
+use super::annotations::{self, Settings};
+use super::key::Key;
+use crate::store::Stored;
+use crate::{Config, Store, secret};
+
+/// The Ingresses that name each Secret, and are translated again when it changes.
+#[derive(Debug, Default)]
+pub(super) struct Authorities(BTreeMap<Key, BTreeSet<Key>>);
+
+impl Authorities {
+    pub(super) fn add(&mut self, secret: &Key, ingress: &Key) {
+        self.0.entry(secret.clone()).or_default().insert(ingress.clone());
+    }
+
+    pub(super) fn remove(&mut self, secret: &Key, ingress: &Key) {
+        let Some(users) = self.0.get_mut(secret) else { return };
+        users.remove(ingress);
+        if users.is_empty() {
+            self.0.remove(secret);
+        }
+    }
+
+    pub(super) fn users(&self, secret: &Key) -> impl Iterator<Item = &Key> {
+        self.0.get(secret).into_iter().flatten()
+    }
+}
+
+/// Reads the Secret that an Ingress names. Where that is not possible, no endpoint is trusted: requests for those that
+/// speak TLS are answered with 502.
+pub(super) fn read(
+    stored: &Stored<Ingress>,
+    settings: &mut Settings<'_>,
+    store: &Store,
+    config: &Config,
+    out: &mut Output,
+) {
+    let Some(name) = settings.ca_secret() else { return };
+    let key = Key::new(stored.namespace.clone(), name);
+    let trust = load(&key, store, config);
+    out.authorities = Some(key);
+    settings.trust(trust.unwrap_or_else(|(why, help)| {
+        let message = format!("{why}, so no endpoint is trusted");
+        let field = annotations::field("backend-ca-secret");
+        out.find(Code::InvalidAnnotation, &stored.source, field, message, help);
+        Trust::none()
+    }));
+}
+
+fn load(key: &Key, store: &Store, config: &Config) -> Result<Trust, (String, &'static str)> {
+    let Key { namespace, name } = key;
+    let Some(load) = config.load_trust else {
+        return Err(("TLS to endpoints is not spoken here".into(), "leave the annotation out"));
+    };
+    let Some(stored) = store.secrets.get(namespace, name) else {
+        let help = "add the Secret to the namespace of the Ingress, with ca.crt in it";
+        return Err((format!("Secret {namespace}/{name} does not exist"), help));
+    };
+    let help = "write the certificates of the authorities into ca.crt, as PEM";
+    let Some(pem) = secret::authorities(&stored.object) else {
+        return Err((format!("there is no ca.crt in Secret {namespace}/{name}"), help));
+    };
+    load(pem).map_err(|error| (format!("Secret {namespace}/{name}: {}", super::causes(&*error)), help))
+}
