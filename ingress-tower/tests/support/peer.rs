@@ -62,7 +62,7 @@ impl Peer {
 
     /// The next head, or `None` when the peer closed first.
     pub async fn try_head(&mut self) -> Option<String> {
-        self.until(b"\r\n\r\n").await.map(|head| String::from_utf8(head).unwrap())
+        self.until(b"\r\n\r\n").await.map(|head| String::from_utf8_lossy(&head).into_owned())
     }
 
     pub async fn head(&mut self) -> String {
@@ -201,9 +201,16 @@ impl Upstream {
 
     /// Whether nobody has connected.
     pub async fn nobody(&self) -> bool {
-        let accept =
-            std::future::poll_fn(|cx| std::task::Poll::Ready(self.listener.poll_accept(cx).is_pending()));
-        accept.await
+        self.waiting().await.is_none()
+    }
+
+    /// The connection that is there already, if there is one.
+    pub async fn waiting(&self) -> Option<Peer> {
+        let accept = std::future::poll_fn(|cx| std::task::Poll::Ready(self.listener.poll_accept(cx)));
+        match accept.await {
+            std::task::Poll::Ready(accepted) => Some(Peer::new(accepted.unwrap().0)),
+            std::task::Poll::Pending => None,
+        }
     }
 
     /// Answers each connection's first request with these bytes and closes.
