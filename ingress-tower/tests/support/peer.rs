@@ -70,10 +70,23 @@ impl Peer {
     }
 
     pub async fn bytes(&mut self, len: usize) -> Vec<u8> {
+        let bytes = self.try_bytes(len).await;
+        bytes.unwrap_or_else(|| panic!("ended after {:?}", String::from_utf8_lossy(&self.buffer)))
+    }
+
+    /// So many bytes, or `None` when the peer closed first.
+    pub async fn try_bytes(&mut self, len: usize) -> Option<Vec<u8>> {
         while self.buffer.len() < len {
-            assert!(self.fill().await, "ended after {:?}", String::from_utf8_lossy(&self.buffer));
+            if !self.fill().await {
+                return None;
+            }
         }
-        self.buffer.drain(..len).collect()
+        Some(self.buffer.drain(..len).collect())
+    }
+
+    /// Sends, unless the peer has closed.
+    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        within("send", self.stream.write_all(bytes.as_ref())).await.is_ok()
     }
 
     /// Reads a message whose length is in its head; `None` when it ends early or never begins.
