@@ -48,7 +48,8 @@
 //! - `tracing`: a warning for answers of 500 and above that the data plane makes, debug for the rest. Of each
 //!   reason and backend the first is told at once, and then at most one a second, with how many were not
 //!   (`suppressed`).
-
+//!
+#![doc = include_str!("../PROMISES.md")]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod body;
