@@ -7,7 +7,7 @@ use http::{HeaderValue, Method, Version};
 use ingress_core::{RequestHead, RequestHost, RequestPath, RouteTable};
 
 use crate::error::Kind;
-use crate::proxy::headers;
+use crate::proxy::{headers, upgrade};
 use crate::{Error, ServerName};
 
 /// Host and path of a request; `None` for `OPTIONS *`.
@@ -24,13 +24,15 @@ pub(crate) fn head<'r>(
     parts: &'r Parts,
     (host, path): &'r (RequestHost<'r>, RequestPath<'r>),
 ) -> RequestHead<'r> {
-    RequestHead::new(host, path).method(&parts.method).headers(&parts.headers).query(parts.uri.query())
+    let extended = upgrade::is_extended(&parts.method, &parts.extensions);
+    let method = if extended { &Method::GET } else { &parts.method };
+    RequestHead::new(host, path).method(method).headers(&parts.headers).query(parts.uri.query())
 }
 
 /// The request's host, normalised. The authority of the target (`:authority` of HTTP/2, absolute form of
 /// HTTP/1.1) wins over the Host field (RFC 9112 section 3.2.2, RFC 9113 section 8.3.1).
 fn host(parts: &Parts) -> Result<RequestHost<'_>, Error> {
-    if parts.method == Method::CONNECT {
+    if parts.method == Method::CONNECT && !upgrade::is_extended(&parts.method, &parts.extensions) {
         return Err(Error::new(Kind::Tunnel));
     }
     let mut fields = parts.headers.get_all(HOST).iter();

@@ -109,7 +109,7 @@ where
         let upgrade = upgrade::asked(&request);
         headers::prepare_request(&mut request, host, origin);
         if let Some(protocols) = upgrade {
-            upgrade::ask(request.headers_mut(), protocols);
+            upgrade::ask(&mut request, protocols);
         }
         if let Some(captures) = matched.captures.take() {
             request.extensions_mut().insert(captures);

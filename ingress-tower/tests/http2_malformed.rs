@@ -62,9 +62,9 @@ const CASES: &[Case] = &[
     case("an asterisk with GET", &[":path"], &[(":path", "*")], false),
     case("a whole URI as path", &[":path"], &[(":path", "http://other.example/")], false),
     case(
-        "a protocol that was not offered",
+        "a protocol that is not spoken",
         &[":method"],
-        &[(":method", "CONNECT"), (":protocol", "websocket")],
+        &[(":method", "CONNECT"), (":protocol", "connect-udp")],
         false,
     ),
     // Request splitting on the way to HTTP/1.1.

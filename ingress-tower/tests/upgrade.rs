@@ -6,10 +6,11 @@ mod support;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use http::Request;
 use ingress_tower::IngressService;
 use ingress_tower::server::Server;
 use support::*;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message as WsMessage;
 
@@ -170,4 +171,70 @@ async fn websocket_messages_pass() {
     }
     socket.close(None).await.unwrap();
     assert!(within("the close", socket.next()).await.unwrap().unwrap().is_close());
+}
+
+/// Asks for a WebSocket by extended CONNECT (RFC 8441).
+async fn ask_http2(gateway: &Gateway) -> hyper::Result<http::Response<hyper::body::Incoming>> {
+    let mut client = http2_client(gateway.addr).await;
+    // Whether the server offers it is in its first settings.
+    client.ready().await?;
+    let request = Request::connect("http://shop.example/chat")
+        .extension(hyper::ext::Protocol::from_static("websocket"))
+        .header("sec-websocket-version", "13")
+        .body(empty());
+    within("an answer", client.send_request(request.unwrap())).await
+}
+
+#[tokio::test]
+async fn a_stream_of_http2_becomes_a_websocket() {
+    let upstream = Upstream::bind().await;
+    let gateway = Gateway::to(&[upstream.addr]).await;
+    let endpoint = async {
+        let mut endpoint = upstream.accept().await;
+        let asked = endpoint.message().await;
+        assert!(asked.head.starts_with("GET /chat HTTP/1.1\r\n"), "{}", asked.head);
+        for (name, value) in [
+            ("host", "shop.example"),
+            ("connection", "upgrade"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-version", "13"),
+        ] {
+            assert_eq!(asked.field(name).as_deref(), Some(value));
+        }
+        assert_eq!(asked.field("sec-websocket-key").unwrap().len(), 24);
+        endpoint.send(AGREE.replace("X-Kept: 1", "X-Kept: 1\r\nSec-WebSocket-Accept: x")).await;
+        endpoint
+    };
+    let (mut endpoint, answer) = tokio::join!(endpoint, ask_http2(&gateway));
+    let answer = answer.unwrap();
+    assert_eq!((answer.status().as_u16(), &answer.headers()["x-kept"]), (200, &"1".parse().unwrap()));
+    for gone in ["upgrade", "connection", "sec-websocket-accept"] {
+        assert!(!answer.headers().contains_key(gone), "{gone}");
+    }
+    let upgraded = within("the stream", hyper::upgrade::on(answer)).await.unwrap();
+    let mut stream = hyper_util::rt::TokioIo::new(upgraded);
+    stream.write_all(b"hello").await.unwrap();
+    assert_eq!(endpoint.bytes(5).await, b"hello");
+    endpoint.send("world").await;
+    let mut read = [0; 5];
+    within("bytes", stream.read_exact(&mut read)).await.unwrap();
+    assert_eq!(&read, b"world");
+    drop(endpoint);
+    assert_eq!(within("the end", stream.read(&mut read)).await.unwrap_or(0), 0);
+}
+
+#[tokio::test]
+async fn an_answer_in_http_is_no_consent_to_a_websocket() {
+    for (said, status) in [("200 OK", 502), ("204 No Content", 502), ("403 Forbidden", 403)] {
+        let upstream = Upstream::bind().await;
+        let gateway = Gateway::to(&[upstream.addr]).await;
+        let endpoint = async {
+            let mut endpoint = upstream.accept().await;
+            endpoint.head().await;
+            endpoint.send(format!("HTTP/1.1 {said}\r\nContent-Length: 0\r\n\r\n")).await;
+            endpoint
+        };
+        let (_endpoint, answer) = tokio::join!(endpoint, ask_http2(&gateway));
+        assert_eq!(answer.unwrap().status().as_u16(), status, "{said}");
+    }
 }

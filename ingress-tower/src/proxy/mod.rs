@@ -119,6 +119,12 @@ where
             || Error::with_source(Kind::Upstream, "a change of protocol that nobody asked for");
         return upgrading.ok_or_else(nobody_asked)?.accept(response);
     }
+    if upgrading.is_some_and(|upgrading| upgrading.is_mistaken_by(response.status())) {
+        return Err(Error::with_source(
+            Kind::Upstream,
+            "an answer in HTTP where a change of protocol was asked for",
+        ));
+    }
     if !headers::is_chunked_at_most(response.headers()) {
         return Err(Error::with_source(Kind::Upstream, "a transfer coding other than chunked"));
     }

@@ -3,9 +3,10 @@
 //! An endpoint is asked on a connection that is used for nothing else. Only after its 101 do bytes pass, and then
 //! both ways until both sides have ended. What answers otherwise answers as HTTP.
 
-use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
-use http::{Request, Response, Version};
+use http::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
+use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
+use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
 use ingress_core::Timeout;
 
@@ -21,12 +22,24 @@ pub(crate) struct Upgrading {
     protocols: HeaderValue,
     held: Option<Held>,
     idle_timeout: Option<Timeout>,
+    /// The client asked by extended CONNECT.
+    extended: bool,
+}
+
+/// Whether this is a WebSocket of HTTP/2 (RFC 8441): a CONNECT that names the protocol which is to be spoken on its
+/// stream. Endpoints are asked for it in HTTP/1.1, so it is a GET for all that follows.
+pub(crate) fn is_extended(method: &Method, extensions: &Extensions) -> bool {
+    let named = || extensions.get::<Protocol>().is_some_and(|protocol| protocol.as_str() == "websocket");
+    method == Method::CONNECT && named()
 }
 
 /// What the request asks to change to, where that may be forwarded. A request with a body, or one of another version
 /// than HTTP/1.1, is answered as if it did not ask; so is one for `h2c`, which this server speaks without asking
 /// (RFC 9113 section 3.1).
 pub(crate) fn asked(request: &Request<Body>) -> Option<HeaderValue> {
+    if is_extended(request.method(), request.extensions()) {
+        return Some(HeaderValue::from_static("websocket"));
+    }
     let mut fields = request.headers().get_all(UPGRADE).iter();
     let (protocols, None) = (fields.next()?, fields.next()) else { return None };
     let may = request.version() == Version::HTTP_11
@@ -38,9 +51,27 @@ pub(crate) fn asked(request: &Request<Body>) -> Option<HeaderValue> {
 }
 
 /// Asks whoever gets the request.
-pub(crate) fn ask(headers: &mut HeaderMap, protocols: HeaderValue) {
+pub(crate) fn ask(request: &mut Request<Body>, protocols: HeaderValue) {
+    if is_extended(request.method(), request.extensions()) {
+        *request.method_mut() = Method::GET;
+        request.headers_mut().insert(SEC_WEBSOCKET_KEY, key());
+    }
+    name(request.headers_mut(), protocols);
+}
+
+fn name(headers: &mut HeaderMap, protocols: HeaderValue) {
     headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(UPGRADE, protocols);
+}
+
+/// 16 random bytes in base64 (RFC 6455 section 4.1), which clients of HTTP/2 do not send: 22 characters, the last of
+/// which stands for two bits.
+fn key() -> HeaderValue {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut key = [b'='; 24];
+    key[..21].fill_with(|| ALPHABET[fastrand::usize(..64)]);
+    key[21] = ALPHABET[16 * fastrand::usize(..4)];
+    HeaderValue::from_bytes(&key).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 impl Upgrading {
@@ -49,8 +80,14 @@ impl Upgrading {
         let protocols = request.headers().get(UPGRADE)?.clone();
         let client = request.extensions_mut().remove()?;
         let held = request.extensions_mut().remove();
+        let extended = request.extensions_mut().remove::<Protocol>().is_some();
         let idle_timeout = request.extensions().get::<Timeouts>().and_then(|timeouts| timeouts.idle);
-        Some(Self { client, protocols, held, idle_timeout })
+        Some(Self { client, protocols, held, idle_timeout, extended })
+    }
+
+    /// Whether this answer must not reach the client, which would take any success for consent.
+    pub(super) fn is_mistaken_by(&self, status: StatusCode) -> bool {
+        self.extended && status.is_success()
     }
 
     /// Joins both sides after the endpoint's 101, if it changes to a protocol that was asked for.
@@ -69,7 +106,12 @@ impl Upgrading {
         let endpoint =
             endpoint.ok_or_else(|| Error::with_source(Kind::Upstream, "nothing follows its 101"))?;
         headers::clean_response(&mut response);
-        ask(response.headers_mut(), protocol);
+        if self.extended {
+            *response.status_mut() = StatusCode::OK;
+            response.headers_mut().remove(SEC_WEBSOCKET_ACCEPT);
+        } else {
+            name(response.headers_mut(), protocol);
+        }
         tokio::spawn(tunnel::run(self.client, endpoint, self.held, self.idle_timeout));
         Ok(response.map(|_| Body::empty()))
     }

@@ -206,6 +206,9 @@ fn http1_builder<T: AsyncRead + Unpin>(io: &ServerIo<T>, settings: &Server) -> h
 
 fn http2_builder(settings: &Server) -> http2::Builder<TokioExecutor> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
+    // Somebody has to join the stream and the endpoint's connection.
+    #[cfg(feature = "client")]
+    builder.enable_connect_protocol();
     builder
         .timer(TokioTimer::new())
         .keep_alive_interval(PING_INTERVAL)
