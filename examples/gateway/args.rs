@@ -167,6 +167,17 @@ pub(crate) struct ListenOptions {
     )]
     pub(crate) trusted_proxies: TrustedProxies,
 
+    /// Addresses and ranges of load balancers that pass bytes on and say first from whom they are, by the PROXY
+    /// protocol in version 1 or 2; from these it is required
+    #[arg(
+        long,
+        env = "INGRESS_PROXY_PROTOCOL",
+        value_name = "CIDR,...",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) proxy_protocol: TrustedProxies,
+
     #[command(flatten)]
     pub(crate) limits: LimitOptions,
 

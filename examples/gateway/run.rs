@@ -63,7 +63,8 @@ async fn serve(
 
     let layer = IngressLayer::new(reader.clone()).trusted_proxies(options.listen.trusted_proxies.clone());
     let service = layer.into_service();
-    let server = options.listen.limits.server().drain_limit(options.listen.shutdown_grace_period);
+    let server = options.listen.limits.server().proxy_protocol(options.listen.proxy_protocol.clone());
+    let server = server.drain_limit(options.listen.shutdown_grace_period);
     let (listener, http_addr) = listeners.http;
     let mut ports = vec![Port { listener, tls: None }];
     let https_addr = listeners.https.as_ref().map(|(_, address)| *address);

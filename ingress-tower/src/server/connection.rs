@@ -256,10 +256,10 @@ async fn run<C: Future>(
 }
 
 #[cfg(feature = "tracing")]
-fn log(info: ConnectionInfo, error: &dyn std::error::Error) {
+pub(super) fn log(info: ConnectionInfo, error: &dyn std::error::Error) {
     let source = error.source().map(ToString::to_string);
     tracing::debug!(client = %info.client, %error, source, "a connection ended early");
 }
 
 #[cfg(not(feature = "tracing"))]
-fn log(_: ConnectionInfo, _: &dyn std::error::Error) {}
+pub(super) fn log(_: ConnectionInfo, _: &dyn std::error::Error) {}

@@ -18,24 +18,22 @@ pub(super) struct Connections {
 #[derive(Debug)]
 pub(super) struct Place {
     connections: Arc<Connections>,
-    client: IpAddr,
+    client: Option<IpAddr>,
 }
 
 impl Connections {
-    /// A place for a connection of this client, unless all or its own are taken.
-    pub(super) fn enter(
-        self: &Arc<Self>,
-        client: IpAddr,
-        max: usize,
-        max_per_client: usize,
-    ) -> Option<Place> {
-        let client = network(client);
-        if self.open.fetch_add(1, Ordering::Relaxed) >= max || !self.add(client, max_per_client) {
-            self.open.fetch_sub(1, Ordering::Relaxed);
-            self.refused.fetch_add(1, Ordering::Relaxed);
+    /// A place for a connection, unless all are taken. Whose it is has to be said then.
+    pub(super) fn enter(self: &Arc<Self>, max: usize) -> Option<Place> {
+        let place = Place { connections: self.clone(), client: None };
+        if self.open.fetch_add(1, Ordering::Relaxed) >= max {
+            self.refuse();
             return None;
         }
-        Some(Place { connections: self.clone(), client })
+        Some(place)
+    }
+
+    fn refuse(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn open(&self) -> usize {
@@ -58,11 +56,26 @@ impl Connections {
     }
 }
 
+impl Place {
+    /// Takes one of the client's own places, unless these are taken.
+    pub(super) fn of(&mut self, client: IpAddr, max_per_client: usize) -> bool {
+        let client = network(client);
+        let room = self.connections.add(client, max_per_client);
+        if room {
+            self.client = Some(client);
+        } else {
+            self.connections.refuse();
+        }
+        room
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         self.connections.open.fetch_sub(1, Ordering::Relaxed);
+        let Some(client) = self.client else { return };
         let mut by_client = self.connections.by_client.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Entry::Occupied(mut count) = by_client.entry(self.client) {
+        if let Entry::Occupied(mut count) = by_client.entry(client) {
             *count.get_mut() -= 1;
             if *count.get() == 0 {
                 count.remove();
@@ -86,7 +99,9 @@ mod tests {
     #[test]
     fn places_are_given_back() {
         let connections = Arc::<Connections>::default();
-        let enter = |client: &str| connections.enter(client.parse().unwrap(), 4, 2);
+        let enter = |client: &str| {
+            connections.enter(4).and_then(|mut place| place.of(client.parse().unwrap(), 2).then_some(place))
+        };
         let one = [enter("192.0.2.1"), enter("::ffff:192.0.2.1")];
         assert!(one.iter().all(Option::is_some));
         assert!(enter("192.0.2.1").is_none());
@@ -101,7 +116,7 @@ mod tests {
         drop((two, other));
         assert_eq!(connections.open(), 0);
         assert!(connections.by_client.lock().unwrap().is_empty());
-        assert!(connections.enter([192, 0, 2, 9].into(), 4, 0).is_none());
+        assert!(!connections.enter(4).unwrap().of([192, 0, 2, 9].into(), 0));
         assert!(connections.by_client.lock().unwrap().is_empty());
     }
 }

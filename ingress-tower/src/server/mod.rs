@@ -28,6 +28,7 @@ mod accept;
 mod connection;
 mod io;
 mod limits;
+mod proxy_protocol;
 mod requests;
 mod timer;
 
@@ -45,7 +46,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tower_service::Service;
 
-use crate::{BoxError, ConnectionInfo};
+use crate::{BoxError, ConnectionInfo, TrustedProxies};
 use accept::Acceptor;
 use connection::{Ending, Transport};
 use limits::{Connections, Place};
@@ -64,6 +65,7 @@ pub struct Server {
     max_connections: usize,
     max_connections_per_client: usize,
     max_connection_age: Option<Duration>,
+    proxy_protocol: TrustedProxies,
     connections: Arc<Connections>,
 }
 
@@ -123,6 +125,7 @@ impl Default for Server {
             max_connections: 10_000,
             max_connections_per_client: 5_000,
             max_connection_age: None,
+            proxy_protocol: TrustedProxies::default(),
             connections: Arc::default(),
         }
     }
@@ -191,6 +194,14 @@ impl Server {
     /// Long-lived connections, as gRPC clients hold them, so spread again over all servers behind an address. Default: none.
     pub fn max_connection_age(mut self, age: impl Into<Option<Duration>>) -> Self {
         self.max_connection_age = age.into();
+        self
+    }
+
+    /// The load balancers that pass bytes on and say first from whom they are, by the PROXY protocol in version 1 or 2. A
+    /// connection from one of these addresses without such a header is closed; from all others the header is no HTTP, and
+    /// refused. Default: nobody.
+    pub fn proxy_protocol(mut self, from: TrustedProxies) -> Self {
+        self.proxy_protocol = from;
         self
     }
 
@@ -267,15 +278,17 @@ impl Server {
             let _ = stream.set_nodelay(true);
             let info = ConnectionInfo::new(client);
             let info = stream.local_addr().map_or(info, |local| info.with_local(local));
-            let place = settings.enter(client.ip());
+            let place = settings.place(client.ip());
             let (transport, service) = (transport.clone(), service.clone());
             let (settings, signals) = (settings.clone(), signals.clone());
             async move {
-                match place {
-                    Some(_place) => {
+                let Some(place) = place else { return refuse(stream, &transport) };
+                match settings.introduce(stream, info, place).await {
+                    Ok((stream, info, _place)) => {
                         connection::serve(stream, transport, info, service, settings, signals).await;
                     }
-                    None => refuse(stream, &transport),
+                    Err(Some(stream)) => refuse(stream, &transport),
+                    Err(None) => {}
                 }
             }
         });
@@ -291,13 +304,44 @@ impl Server {
         drain(connections, self.drain_limit.saturating_sub(told.elapsed())).await
     }
 
-    /// A place for a connection, if there is one.
-    fn enter(&self, client: IpAddr) -> Option<Place> {
-        let place = self.connections.enter(client, self.max_connections, self.max_connections_per_client);
+    /// A place for a connection, if there is one. Of load balancers it is not known yet whose it will be.
+    fn place(&self, client: IpAddr) -> Option<Place> {
+        let place = self.connections.enter(self.max_connections).and_then(|mut place| {
+            let passes = self.proxy_protocol.trusts(client);
+            (passes || place.of(client, self.max_connections_per_client)).then_some(place)
+        });
         if place.is_none() {
             log_refused(client);
         }
         place
+    }
+
+    /// Hears from a load balancer whose connection this is. Where nothing is to be served, the error is the stream, if
+    /// that can be said.
+    async fn introduce(
+        &self,
+        mut stream: TcpStream,
+        info: ConnectionInfo,
+        mut place: Place,
+    ) -> Result<(TcpStream, ConnectionInfo, Place), Option<TcpStream>> {
+        if !self.proxy_protocol.trusts(info.client.ip()) {
+            return Ok((stream, info, place));
+        }
+        let header = tokio::time::timeout(self.header_timeout, proxy_protocol::read(&mut stream)).await;
+        let info = match header {
+            Ok(Ok(Some((client, local)))) => ConnectionInfo::new(client).with_local(local),
+            Ok(Ok(None)) => info,
+            Ok(Err(error)) => {
+                connection::log(info, &error);
+                return Err(None);
+            }
+            Err(_) => return Err(None),
+        };
+        if place.of(info.client.ip(), self.max_connections_per_client) {
+            return Ok((stream, info, place));
+        }
+        log_refused(info.client.ip());
+        Err(Some(stream))
     }
 
     /// For how long it lingers: what the drain limit leaves of the time.
