@@ -1,7 +1,7 @@
 //! One connection, from its first byte to its last.
 
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -83,6 +83,8 @@ pub(super) enum Transport {
 }
 
 /// Serves a connection to its end. Its errors are the peer's or the network's and concern nobody else.
+///
+/// What each step needs is boxed, so that a connection takes no memory for those that are behind it.
 pub(super) async fn serve<S, B>(
     stream: TcpStream,
     transport: Transport,
@@ -101,19 +103,34 @@ pub(super) async fn serve<S, B>(
         }
         #[cfg(feature = "tls")]
         Transport::Tls(acceptor) => {
-            let mut signals = signals;
-            let handshake = tokio::time::timeout(acceptor.handshake_timeout, acceptor.accept(stream));
-            let accepted = unless_stopped(handshake, &settings, &mut signals).await;
-            let accepted = match accepted {
-                Some(Ok(Ok(accepted))) => accepted,
-                Some(Ok(Err(error))) => return log(info, &error),
-                Some(Err(_)) | None => return,
-            };
-            let protocol = if accepted.http2 { Protocol::Http2 } else { Protocol::Http1 };
-            let client = Client { info: info.with_tls(true), server_name: accepted.server_name };
-            speak(accepted.stream, Some(protocol), client, service, settings, signals).await;
+            Box::pin(serve_tls(stream, acceptor, info, service, settings, signals)).await;
         }
     }
+}
+
+/// Makes the handshake first.
+#[cfg(feature = "tls")]
+async fn serve_tls<S, B>(
+    stream: TcpStream,
+    acceptor: crate::tls::Acceptor,
+    info: ConnectionInfo,
+    service: S,
+    settings: Arc<Server>,
+    mut signals: Signals,
+) where
+    S: Handler<B>,
+    B: ResponseBody,
+{
+    let accept = Box::pin(acceptor.accept(stream));
+    let handshake = tokio::time::timeout(acceptor.handshake_timeout, accept);
+    let accepted = match unless_stopped(handshake, &settings, &mut signals).await {
+        Some(Ok(Ok(accepted))) => accepted,
+        Some(Ok(Err(error))) => return log(info, &error),
+        Some(Err(_)) | None => return,
+    };
+    let protocol = if accepted.http2 { Protocol::Http2 } else { Protocol::Http1 };
+    let client = Client { info: info.with_tls(true), server_name: accepted.server_name };
+    speak(accepted.stream, Some(protocol), client, service, settings, signals).await;
 }
 
 /// Speaks HTTP, the one that was agreed upon if there is one.
@@ -129,7 +146,8 @@ async fn speak<T, S, B>(
     S: Handler<B>,
     B: ResponseBody,
 {
-    let Some((io, protocol)) = detect(stream, &settings, &mut signals).await else { return };
+    let detected = Box::pin(detect(stream, &settings, &mut signals)).await;
+    let Some((io, protocol)) = detected else { return };
     if agreed.is_some_and(|agreed| agreed != protocol) {
         return;
     }
@@ -141,9 +159,13 @@ async fn speak<T, S, B>(
             let (held, mut tunnels) = Held::new();
             let closing = Closing { ending: signals.closing.clone(), old_at };
             let service = PerConnection { service, client, flag: Flag::Closing(closing, held) };
-            let connection = http1_builder(&io, &settings).serve_connection(io, service).with_upgrades();
+            let builder = http1_builder(&io, &settings);
+            let mut connection = Box::pin(builder.serve_connection(io, service).with_upgrades());
             let stopped = signals.stopped();
-            let ended = run(connection, http1::UpgradeableConnection::graceful_shutdown, stopped).await;
+            let ended =
+                run(connection.as_mut(), http1::UpgradeableConnection::graceful_shutdown, stopped).await;
+            // Closes what is open, and lets go of what its requests hold.
+            drop(connection);
             // Done when the last tunnel is.
             tunnels.recv().await;
             ended
@@ -151,7 +173,7 @@ async fn speak<T, S, B>(
         Protocol::Http2 => {
             let asked = Arc::<AtomicBool>::default();
             let service = PerConnection { service, client, flag: Flag::Asked(asked.clone()) };
-            let connection = http2_builder(&settings).serve_connection(io, service);
+            let mut connection = Box::pin(http2_builder(&settings).serve_connection(io, service));
             let stopped_or_old = async {
                 tokio::select! {
                     () = signals.stopped() => {}
@@ -160,7 +182,7 @@ async fn speak<T, S, B>(
             };
             tokio::select! {
                 biased;
-                ended = run(connection, http2::Connection::graceful_shutdown, stopped_or_old) => ended,
+                ended = run(connection.as_mut(), http2::Connection::graceful_shutdown, stopped_or_old) => ended,
                 () = silence(&asked, settings.idle_timeout) => return,
             }
         }
@@ -241,11 +263,10 @@ async fn until(time: Option<Instant>) {
 
 /// Runs a connection to its end, which is to be soon once `stopped` is done.
 async fn run<C: Future>(
-    connection: C,
+    mut connection: Pin<&mut C>,
     shut_down: fn(Pin<&mut C>),
     stopped: impl Future<Output = ()>,
 ) -> C::Output {
-    let mut connection = pin!(connection);
     tokio::select! {
         // The connection comes first, so that a request that is already here counts as open.
         biased;

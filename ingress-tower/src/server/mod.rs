@@ -327,7 +327,8 @@ impl Server {
         if !self.proxy_protocol.trusts(info.client.ip()) {
             return Ok((stream, info, place));
         }
-        let header = tokio::time::timeout(self.header_timeout, proxy_protocol::read(&mut stream)).await;
+        let header = Box::pin(proxy_protocol::read(&mut stream));
+        let header = Box::pin(tokio::time::timeout(self.header_timeout, header)).await;
         let info = match header {
             Ok(Ok(Some((client, local)))) => ConnectionInfo::new(client).with_local(local),
             Ok(Ok(None)) => info,
