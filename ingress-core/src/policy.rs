@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::cmp::Ordering;
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,6 +102,8 @@ pub struct Trust(Arc<TrustInner>);
 
 struct TrustInner {
     id: Box<[u8]>,
+    /// Of the id, which may be long, while pools of connections ask for it with each request.
+    hash: u64,
     roots: Box<dyn Any + Send + Sync>,
 }
 
@@ -169,7 +171,10 @@ impl UpstreamTls {
 impl Trust {
     /// Authorities that `id` tells from others, as their certificates do. `roots` is what a TLS library needs of them.
     pub fn new<R: Any + Send + Sync>(id: impl Into<Box<[u8]>>, roots: R) -> Self {
-        Self(Arc::new(TrustInner { id: id.into(), roots: Box::new(roots) }))
+        let id = id.into();
+        let mut hasher = DefaultHasher::new();
+        id.hash(&mut hasher);
+        Self(Arc::new(TrustInner { id, hash: hasher.finish(), roots: Box::new(roots) }))
     }
 
     /// Nobody: no certificate is accepted.
@@ -193,7 +198,7 @@ impl Eq for Trust {}
 
 impl Hash for Trust {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.id.hash(state);
+        self.0.hash.hash(state);
     }
 }
 

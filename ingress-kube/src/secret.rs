@@ -6,7 +6,7 @@ use std::fmt;
 use ingress_core::{Certificate, Trust};
 use k8s_openapi::api::core::v1::Secret;
 
-/// The fields of a Secret of type `kubernetes.io/tls`, and one for an OCSP answer that Envoy Gateway and others know.
+/// The fields of a Secret of type `kubernetes.io/tls`, and one for an OCSP answer that Istio and kgateway know.
 const CHAIN: &str = "tls.crt";
 const KEY: &str = "tls.key";
 const OCSP: &str = "tls.ocsp-staple";

@@ -86,7 +86,9 @@ impl<C> IngressLayer<C> {
     /// Routes by the table that `reader` sees, and carries requests upstream with `client`: any
     /// `tower::Service` that takes a [`Body`](crate::Body). It gets requests for
     /// `http://address:port/path` whose `Host` field is the client's, and whose version is the one that the endpoint
-    /// speaks ([`Endpoint::protocol`](ingress_core::Endpoint::protocol)): HTTP/1.1, or HTTP/2; see [`Unsent`](crate::Unsent) and
+    /// speaks ([`Endpoint::protocol`](ingress_core::Endpoint::protocol)): HTTP/1.1, or HTTP/2. Where that is over TLS, the
+    /// scheme is `https`, and an [`UpstreamTls`](ingress_core::UpstreamTls) in the extensions says whom to trust. Timeouts of
+    /// the route's policy are [`Timeouts`](crate::Timeouts) in the extensions. See [`Unsent`](crate::Unsent),
     /// [`TimedOut`](crate::TimedOut) and [`Stalled`](crate::Stalled) for what its errors can say.
     pub fn with_client(reader: TableReader, client: C) -> Self {
         let client_addr =

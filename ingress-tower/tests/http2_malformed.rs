@@ -245,7 +245,7 @@ async fn floods_end_their_own_connection() {
     let mut client = connect(gateway.addr).await;
     client.send(frame(HEADERS, END_STREAM, 1, &fields(&GET))).await;
     let answer = flood(&mut client, |_| frame(CONTINUATION, 0, 1, &[]), 100_000).await;
-    assert_eq!(answer, Said::GoAway(ENHANCE_YOUR_CALM), "a head without end, of nothing (CVE-2024-24549)");
+    assert_eq!(answer, Said::GoAway(ENHANCE_YOUR_CALM), "a head without end, of nothing (CVE-2024-27316)");
 
     let mut client = connect(gateway.addr).await;
     client.send(frame(HEADERS, END_STREAM, 1, &fields(&GET))).await;

@@ -41,11 +41,11 @@ pub(crate) use upload::Progress;
 use upload::Upload;
 
 /// The default client: HTTP/1.1, with connections kept for each endpoint, and HTTP/2 with prior knowledge for requests
-/// whose version is [`Version::HTTP_2`].
+/// whose version is [`Version::HTTP_2`]; both over TLS where the URI says `https`.
 ///
 /// Over HTTP/2 all requests of a runtime to an endpoint share a connection; what is more than the endpoint takes at a
-/// time waits. Of HTTP/1.1 each thread takes its own connections first, the most recently used one before others, and then those of
-/// other threads of its runtime: where each thread runs a runtime, no request wakes another thread.
+/// time waits. Of HTTP/1.1 each thread takes its own connections first, the most recently used one before others, and
+/// then those of other threads of its runtime: where each thread runs a runtime, no request wakes another thread.
 ///
 /// A request that meets a connection closed before it was used takes another one; [`Unsent`] is returned when
 /// a new one cannot be made. Where an endpoint closes a connection just as it is used again, a request without
@@ -101,8 +101,8 @@ impl HttpClientBuilder {
     }
 
     /// How long an endpoint may take to begin its answer while the request makes no progress; `None` for any
-    /// time. A long upload may take longer. Where it is the client that says nothing, it is told so with 408. Default: 60 seconds
-    /// (ruling R15).
+    /// time. A long upload may take longer. Where it is the client that says nothing, it is told so with 408. Default: 60
+    /// seconds (ruling R15).
     pub fn head_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.head_timeout = timeout.into();
         self
@@ -171,7 +171,9 @@ impl Service<Request<Body>> for HttpClient {
         Poll::Ready(Ok(()))
     }
 
-    /// The request's URI is `http://endpoint:port/path`, where a name is looked up; its Host field is sent as it is.
+    /// The request's URI is `http://endpoint:port/path`, where a name is looked up; its Host field is sent as it is. With
+    /// `https` its extensions hold an [`UpstreamTls`](ingress_core::UpstreamTls) that names the server, and the feature
+    /// `tls` is needed.
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let shared = self.shared.clone();
         Box::pin(async move { shared.send(request).await })

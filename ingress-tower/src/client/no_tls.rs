@@ -13,7 +13,6 @@ impl Connector {
         Self
     }
 
-    #[allow(clippy::unused_async, reason = "as in the other module of this name")]
     pub(super) async fn secure(&self, _: TcpStream, _: &UpstreamTls, _: bool) -> Result<TcpStream, BoxError> {
         Err("the endpoint speaks TLS, for which the feature `tls` is needed".into())
     }

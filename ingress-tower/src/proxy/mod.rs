@@ -50,13 +50,14 @@ where
     C: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>>,
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    let mut upgrading = Upgrading::take(&mut request);
+    let upgrading = Upgrading::take(&mut request);
     let ticket = tickets::next(backend.index());
-    let mut tried: Vec<&Endpoint> = Vec::new();
-    let mut failure: Option<(Instant, Error)> = None;
     let endpoints = backend.endpoints();
-    let mut next = endpoints.pick(ticket);
-    while let Some(endpoint) = next {
+    let nobody = || Error::new(Kind::NoEndpoint).of_backend(backend.reference(), None);
+    let mut endpoint = endpoints.pick(ticket).ok_or_else(nobody)?;
+    let mut tried: Vec<&Endpoint> = Vec::new();
+    let mut failing_since: Option<Instant> = None;
+    loop {
         let of_backend =
             |error: Error| error.of_backend(backend.reference(), Some(endpoint.authority().clone()));
         address(&mut request, &backend, endpoint, path.clone(), policy);
@@ -69,35 +70,30 @@ where
             tried.push(endpoint);
             endpoints.pick_other(ticket, &tried)
         };
-        let sent = match sent {
+        let again = match sent {
             Ok(response) => {
-                let again = retry.as_mut().and_then(|retry| retry.after_status(response.status(), other));
-                again.ok_or_else(|| accept(response, upgrading.take()).map_err(of_backend))
+                match retry.as_mut().and_then(|retry| retry.after_status(response.status(), other)) {
+                    Some(again) => again,
+                    None => return accept(response, upgrading).map_err(of_backend),
+                }
             }
             Err(error) => match error.downcast::<Unsent>() {
                 Ok(unsent) => {
                     let (again, source) = unsent.into_parts();
-                    let since = failure.map_or_else(Instant::now, |(since, _)| since);
-                    let error = of_backend(Error::with_source(Kind::Connect, source));
+                    let since = *failing_since.get_or_insert_with(Instant::now);
                     let other = other().filter(|_| since.elapsed() < OTHER_ENDPOINTS_FOR);
-                    let Some(endpoint) = other else { return Err(error) };
-                    failure = Some((since, error));
-                    Ok((again, endpoint))
+                    let error = || of_backend(Error::with_source(Kind::Connect, source));
+                    (again, other.ok_or_else(error)?)
                 }
                 Err(error) => {
                     let error = of_backend(classify(error));
                     let again = retry.as_mut().and_then(|retry| retry.after_error(&error, other));
-                    again.ok_or(Err(error))
+                    again.ok_or(error)?
                 }
             },
         };
-        match sent {
-            Ok((again, endpoint)) => (request, next) = (again, Some(endpoint)),
-            Err(answer) => return answer,
-        }
+        (request, endpoint) = again;
     }
-    let nobody = || Error::new(Kind::NoEndpoint).of_backend(backend.reference(), None);
-    Err(failure.map_or_else(nobody, |(_, error)| error))
 }
 
 async fn send<C>(client: &mut C, request: Request<Body>) -> Result<C::Response, BoxError>

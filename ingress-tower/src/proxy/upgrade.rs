@@ -3,6 +3,8 @@
 //! An endpoint is asked on a connection that is used for nothing else. Only after its 101 do bytes pass, and then
 //! both ways until both sides have ended. What answers otherwise answers as HTTP.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
 use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
@@ -64,14 +66,10 @@ fn name(headers: &mut HeaderMap, protocols: HeaderValue) {
     headers.insert(UPGRADE, protocols);
 }
 
-/// 16 random bytes in base64 (RFC 6455 section 4.1), which clients of HTTP/2 do not send: 22 characters, the last of
-/// which stands for two bits.
+/// 16 random bytes in base64 (RFC 6455 section 4.1), which clients of HTTP/2 do not send.
 fn key() -> HeaderValue {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut key = [b'='; 24];
-    key[..21].fill_with(|| ALPHABET[fastrand::usize(..64)]);
-    key[21] = ALPHABET[16 * fastrand::usize(..4)];
-    HeaderValue::from_bytes(&key).unwrap_or_else(|_| HeaderValue::from_static(""))
+    let bytes = fastrand::u128(..).to_ne_bytes();
+    HeaderValue::try_from(STANDARD.encode(bytes)).expect("base64 is visible ASCII")
 }
 
 impl Upgrading {

@@ -6,10 +6,11 @@
 //!
 //! | limit | default | beyond it |
 //! |---|---|---|
-//! | [first bytes, head of a request](Server::header_timeout) | 10 s | HTTP/1.1: 408 once the head has begun; closed |
+//! | [first bytes, head of a request](Server::header_timeout) | 10 s | closed |
+//! | TLS handshake (`tls::Tls::handshake_timeout`) | 10 s | closed |
 //! | [between requests](Server::idle_timeout) | 75 s | closed |
 //! | [not reading](Server::write_timeout) | 60 s | cut |
-//! | [bytes of a head](Server::max_head_size) | 32 KiB | 431; of HTTP/2's fields too |
+//! | [bytes of a head](Server::max_head_size) | 32 KiB | 431 |
 //! | fields of a head | 100, HTTP/1.1 | 431 |
 //! | [connections](Server::max_connections) | 10,000 | 503 with `Retry-After` |
 //! | [connections of a client](Server::max_connections_per_client) | 5,000 | 503 with `Retry-After` |
@@ -327,9 +328,8 @@ impl Server {
         if !self.proxy_protocol.trusts(info.client.ip()) {
             return Ok((stream, info, place));
         }
-        let header = Box::pin(proxy_protocol::read(&mut stream));
-        let header = Box::pin(tokio::time::timeout(self.header_timeout, header)).await;
-        let info = match header {
+        let header = tokio::time::timeout(self.header_timeout, proxy_protocol::read(&mut stream));
+        let info = match Box::pin(header).await {
             Ok(Ok(Some((client, local)))) => ConnectionInfo::new(client).with_local(local),
             Ok(Ok(None)) => info,
             Ok(Err(error)) => {

@@ -4,7 +4,8 @@
 use std::io;
 use std::net::SocketAddr;
 
-use ppp::{HeaderResult, v1, v2};
+use ppp::v2::{self, Addresses};
+use ppp::{HeaderResult, v1};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// What every header of version 2 begins with.
@@ -41,32 +42,27 @@ pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Or
 }
 
 fn origin(header: &[u8]) -> io::Result<Origin> {
-    match HeaderResult::parse(header) {
-        HeaderResult::V1(Ok(header)) => Ok(match header.addresses {
-            v1::Addresses::Unknown => None,
-            v1::Addresses::Tcp4(tcp) => Some((
-                (tcp.source_address, tcp.source_port).into(),
-                (tcp.destination_address, tcp.destination_port).into(),
-            )),
-            v1::Addresses::Tcp6(tcp) => Some((
-                (tcp.source_address, tcp.source_port).into(),
-                (tcp.destination_address, tcp.destination_port).into(),
-            )),
-        }),
-        HeaderResult::V2(Ok(header)) if header.command == v2::Command::Local => Ok(None),
-        HeaderResult::V2(Ok(header)) => Ok(match header.addresses {
-            v2::Addresses::IPv4(tcp) => Some((
-                (tcp.source_address, tcp.source_port).into(),
-                (tcp.destination_address, tcp.destination_port).into(),
-            )),
-            v2::Addresses::IPv6(tcp) => Some((
-                (tcp.source_address, tcp.source_port).into(),
-                (tcp.destination_address, tcp.destination_port).into(),
-            )),
-            v2::Addresses::Unspecified | v2::Addresses::Unix(_) => None,
-        }),
-        HeaderResult::V1(Err(_)) | HeaderResult::V2(Err(_)) => Err(no_header()),
-    }
+    let addresses = match HeaderResult::parse(header) {
+        HeaderResult::V1(Ok(header)) => match header.addresses {
+            v1::Addresses::Unknown => Addresses::Unspecified,
+            v1::Addresses::Tcp4(tcp) => Addresses::IPv4(tcp),
+            v1::Addresses::Tcp6(tcp) => Addresses::IPv6(tcp),
+        },
+        HeaderResult::V2(Ok(header)) if header.command == v2::Command::Local => Addresses::Unspecified,
+        HeaderResult::V2(Ok(header)) => header.addresses,
+        HeaderResult::V1(Err(_)) | HeaderResult::V2(Err(_)) => return Err(no_header()),
+    };
+    Ok(match addresses {
+        Addresses::IPv4(tcp) => Some((
+            (tcp.source_address, tcp.source_port).into(),
+            (tcp.destination_address, tcp.destination_port).into(),
+        )),
+        Addresses::IPv6(tcp) => Some((
+            (tcp.source_address, tcp.source_port).into(),
+            (tcp.destination_address, tcp.destination_port).into(),
+        )),
+        Addresses::Unspecified | Addresses::Unix(_) => None,
+    })
 }
 
 fn no_header() -> io::Error {

@@ -55,7 +55,7 @@ pub fn certificate(chain: &[u8], key: &[u8], ocsp: Option<&[u8]>) -> Result<Cert
     Ok(Certificate::new(id, names, Arc::new(certified)))
 }
 
-/// Its DNS names (RFC 5280 section 4.2.1.6). The common name is none of them (RFC 9525 section 2).
+/// Its DNS names (RFC 5280 section 4.2.1.6). The common name is none of them (RFC 9525).
 fn names(certificate: &CertificateDer<'_>) -> Result<Vec<HostMatch>, webpki::Error> {
     let certificate = EndEntityCert::try_from(certificate)?;
     Ok(certificate.valid_dns_names().filter_map(|name| name.parse().ok()).collect())

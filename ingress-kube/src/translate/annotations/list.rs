@@ -25,6 +25,13 @@ pub(super) type Read = for<'a> fn(&mut Settings<'a>, &'a str, Report<'_>);
 /// Makes a finding of what is wrong with a value.
 pub(super) type Report<'r> = &'r mut dyn FnMut(Fault) -> Diagnostic;
 
+/// Reads a value into a place of the settings' [`Treatment`](policy::Treatment).
+macro_rules! treat {
+    ($($field:ident).+, $parse:ident) => {
+        |settings, text, report| read_to(&mut settings.treatment.$($field).+, text, policy::$parse, report)
+    };
+}
+
 /// All annotations that are read.
 pub(super) static ANNOTATIONS: [Annotation; 16] = [
     Annotation {
@@ -61,87 +68,67 @@ pub(super) static ANNOTATIONS: [Annotation; 16] = [
         name: "connect-timeout",
         meaning: "how long a connection to an endpoint may take to be made, such as 2s",
         for_classes: true,
-        read: |settings, text, report| {
-            read_to(&mut settings.treatment.policy.connect_timeout, text, policy::timeout, report)
-        },
+        read: treat!(policy.connect_timeout, timeout),
     },
     Annotation {
         name: "response-timeout",
         meaning: "how long an endpoint may take to begin its answer, such as 30s",
         for_classes: true,
-        read: |settings, text, report| {
-            read_to(&mut settings.treatment.policy.response_timeout, text, policy::timeout, report)
-        },
+        read: treat!(policy.response_timeout, timeout),
     },
     Annotation {
         name: "idle-timeout",
         meaning: "how long an endpoint may say nothing in the middle of its answer, and both sides of a tunnel, such as 5m",
         for_classes: true,
-        read: |settings, text, report| {
-            read_to(&mut settings.treatment.policy.idle_timeout, text, policy::timeout, report)
-        },
+        read: treat!(policy.idle_timeout, timeout),
     },
     Annotation {
         name: "request-timeout",
         meaning: "how long the whole exchange may take, retries included, such as 1m",
         for_classes: true,
-        read: |settings, text, report| {
-            read_to(&mut settings.treatment.policy.request_timeout, text, policy::timeout, report)
-        },
+        read: treat!(policy.request_timeout, timeout),
     },
     Annotation {
         name: "retries",
         meaning: "how many more endpoints a request asks where one failed, up to 10",
         for_classes: true,
-        read: |settings, text, report| {
-            read_to(&mut settings.treatment.retries, text, policy::attempts, report)
-        },
+        read: treat!(retries, attempts),
     },
     Annotation {
         name: "retry-on",
         meaning: "after what: a list of reset, timeout, 5xx, statuses such as 503, and non-idempotent",
         for_classes: true,
-        read: |settings, text, report| {
-            read_to(&mut settings.treatment.retry_on, text, policy::retry_on, report)
-        },
+        read: treat!(retry_on, retry_on),
     },
     Annotation {
         name: "max-body-size",
         meaning: "how large the body of a request may be, such as 10MiB",
         for_classes: true,
-        read: |settings, text, report| {
-            read_to(&mut settings.treatment.policy.max_body_size, text, policy::size, report)
-        },
+        read: treat!(policy.max_body_size, size),
     },
     Annotation {
         name: "backend-protocol",
         meaning: "what endpoints are spoken to in: http, https, h2c, grpc, grpcs, ws or wss",
         for_classes: true,
-        read: |settings, text, report| {
-            read_to(&mut settings.treatment.policy.protocol, text, policy::protocol, report)
-        },
+        read: treat!(policy.protocol, protocol),
     },
     Annotation {
         name: "backend-server-name",
         meaning: "the name that is asked for (SNI) and that the certificate of an endpoint must have",
         for_classes: true,
-        read: |settings, text, report| {
-            read_to(&mut settings.treatment.server_name, text, policy::server_name, report)
-        },
+        read: treat!(policy.tls.server_name, server_name),
     },
     Annotation {
         name: "backend-verify",
         meaning: "whether certificates of endpoints are checked: true, or false",
         for_classes: true,
-        read: |settings, text, report| read_to(&mut settings.treatment.verify, text, policy::verify, report),
+        read: treat!(verify, verify),
     },
     Annotation {
         name: "backend-ca-secret",
         meaning: "the Secret whose ca.crt says who may have issued the certificates of endpoints",
         for_classes: false,
-        read: |settings, text, report| {
-            read_to(&mut settings.treatment.ca_secret, text, policy::secret, report)
-        },
+        read: treat!(ca_secret, secret),
     },
 ];
 

@@ -22,7 +22,6 @@ pub(super) struct Treatment {
     pub(super) policy: Policy,
     pub(super) retries: Option<u32>,
     pub(super) retry_on: Option<Retries>,
-    pub(super) server_name: Option<Box<str>>,
     pub(super) verify: Option<bool>,
     pub(super) ca_secret: Option<Box<str>>,
 }
@@ -30,7 +29,6 @@ pub(super) struct Treatment {
 impl Treatment {
     pub(super) fn policy(&self) -> Policy {
         let mut policy = self.policy.clone();
-        policy.tls.server_name.clone_from(&self.server_name);
         policy.tls.unverified = self.verify == Some(false);
         policy.retries = self.retries.map(|attempts| {
             let mut retries = self.retry_on.clone().unwrap_or_else(|| Retries::up_to(0));
