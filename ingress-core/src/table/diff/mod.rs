@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::explain::{EndpointStep, endpoint_steps};
 use super::shard::Host;
 use super::{Route, RouteMatch, RouteTable};
-use crate::{BackendRef, HostMatch};
+use crate::{BackendRef, Conditions, HostMatch};
 use region::Region;
 pub use sample::SampleRequest;
 use sample::{Samples, requests};
@@ -18,7 +18,8 @@ use sample::{Samples, requests};
 /// and which backends other endpoints. Where a rule stems from, and what was found, does not count.
 ///
 /// It is found by asking both tables for sample requests, some for each rule of either: a change that shows only in
-/// requests between rules, such as those that meet the conditions of several or fit two templates, may be missed.
+/// requests between rules, such as those that meet the conditions of several or fit two templates, may be missed. Rules
+/// without conditions are asked by requests that meet those of up to 16 others of the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -87,6 +88,17 @@ pub struct BackendChange {
     pub sample: Option<SampleRequest>,
 }
 
+/// How many conditions of a host are met by requests for rules that have none.
+const CONDITIONS: usize = 16;
+
+/// The first of the conditions of a host.
+fn few(mut conditions: BTreeSet<&Conditions>) -> BTreeSet<&Conditions> {
+    while conditions.len() > CONDITIONS {
+        conditions.pop_last();
+    }
+    conditions
+}
+
 // ===== impl RouteTable =====
 
 impl RouteTable {
@@ -101,9 +113,12 @@ impl RouteTable {
             let mut regions: Vec<_> = reachable.map(Region::of).collect();
             regions.sort_by(|a, b| a.order().cmp(&b.order()));
             regions.dedup_by(|a, b| a.is_same(b));
+            let conditions = regions.iter().map(|region| region.conditions);
+            let conditions = conditions.filter(|conditions| !conditions.is_empty()).collect();
+            let conditions = few(conditions);
             let changes = regions.into_iter().filter_map(|region| {
                 let mut change = None;
-                for request in requests(&region, &host.name, &samples.token) {
+                for request in requests(&region, &conditions, &host.name, &samples.token) {
                     let winners = [self, later].map(|table| request.ask(table));
                     for (backend, _) in winners[1].iter().flatten().flat_map(RouteMatch::backends) {
                         served_by.entry(backend.reference().clone()).or_insert_with(|| request.clone());
@@ -146,7 +161,7 @@ impl RouteTable {
             let shares = table.routes().filter_map(|found| {
                 let region = Region::of(found.route);
                 let key = (found.route.host().to_string(), region.what());
-                requests(&region, "any.invalid", &samples.token)
+                requests(&region, &BTreeSet::new(), "any.invalid", &samples.token)
                     .is_empty()
                     .then(|| (key, Served::new(Ok(Some(found)))))
             });

@@ -6,8 +6,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::region::Region;
 use crate::{
-    AmbiguousPath, HostMatch, HostName, PathMatch, RequestHead, RequestHost, RequestPath, RouteMatch,
-    RouteTable,
+    AmbiguousPath, Conditions, HostMatch, HostName, PathMatch, RequestHead, RequestHost, RequestPath,
+    RouteMatch, RouteTable,
 };
 
 /// How many paths stand for an expression.
@@ -113,17 +113,27 @@ impl Samples {
 
 // ===== impl SampleRequest =====
 
-/// Requests for a host that a region has; none where none is easily found.
-pub(super) fn requests(region: &Region<'_>, host: &str, token: &str) -> Vec<SampleRequest> {
-    let Some((method, headers, query)) = region.conditions.sample() else { return Vec::new() };
-    let request = |path: String| SampleRequest {
-        method: method.clone(),
-        host: host.into(),
-        path: path.into(),
-        query: query.clone(),
-        headers: headers.clone(),
-    };
-    paths(&region.path, token).into_iter().map(request).collect()
+/// Requests for a host that a region has; none where none is easily found. A region without conditions has also those that
+/// meet the conditions of `others`, which may be what is left when it goes.
+pub(super) fn requests(
+    region: &Region<'_>,
+    others: &BTreeSet<&Conditions>,
+    host: &str,
+    token: &str,
+) -> Vec<SampleRequest> {
+    let others = others.iter().copied().filter(|_| region.conditions.is_empty());
+    let asked = std::iter::once(region.conditions).chain(others).filter_map(Conditions::sample);
+    let paths = paths(&region.path, token);
+    let requests = asked.flat_map(|(method, headers, query)| {
+        paths.iter().map(move |path| SampleRequest {
+            method: method.clone(),
+            host: host.into(),
+            path: path.as_str().into(),
+            query: query.clone(),
+            headers: headers.clone(),
+        })
+    });
+    requests.collect()
 }
 
 /// Paths that a match takes: those next to its border, and some deep below.
