@@ -6,16 +6,18 @@ use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
+use http::uri::Authority;
 use ingress_core::{AmbiguousPaths, HostFallthrough};
 use ingress_kube::{Config, HostOwnership, Upstream};
-use ingress_tower::TrustedProxies;
 use ingress_tower::server::Server;
+use ingress_tower::{IngressLayer, TrustedProxies};
 
 use crate::certificate;
 use crate::check::CheckOptions;
 use crate::descriptors;
 use crate::diff::DiffOptions;
 use crate::explain::ExplainOptions;
+use crate::policies::PolicyOptions;
 use crate::routes::RoutesOptions;
 
 /// Routes HTTP traffic by Kubernetes Ingress objects.
@@ -178,6 +180,17 @@ pub(crate) struct ListenOptions {
     )]
     pub(crate) proxy_protocol: TrustedProxies,
 
+    /// Tell endpoints of the client by Forwarded (RFC 7239), too
+    #[arg(long, env = "INGRESS_FORWARDED", value_parser = FalseyValueParser::new())]
+    pub(crate) forwarded: bool,
+
+    /// Sign requests by this name in Via (RFC 9110)
+    #[arg(long, env = "INGRESS_VIA", value_name = "HOST[:PORT]")]
+    pub(crate) via: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) policies: PolicyOptions,
+
     #[command(flatten)]
     pub(crate) limits: LimitOptions,
 
@@ -321,6 +334,21 @@ impl TranslationOptions {
 }
 
 impl ListenOptions {
+    /// Puts what clients' requests become into the layer.
+    ///
+    /// # Errors
+    ///
+    /// A flag whose value cannot be used, in one line that names it.
+    pub(crate) fn layer(&self, layer: IngressLayer) -> Result<IngressLayer, String> {
+        let name = self.via.as_ref().filter(|name| !name.is_empty());
+        let parse = |name: &String| {
+            name.parse::<Authority>().map_err(|_| format!("--via: {name:?} is not HOST or HOST:PORT"))
+        };
+        let via = name.map(parse).transpose()?;
+        let layer = layer.trusted_proxies(self.trusted_proxies.clone()).policy(self.policies.policy()?);
+        Ok(layer.forwarded(self.forwarded).via(via))
+    }
+
     /// How many threads serve traffic.
     pub(crate) fn workers(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);

@@ -11,6 +11,7 @@ mod diff;
 mod explain;
 mod log;
 mod offline;
+mod policies;
 mod report;
 mod routes;
 mod run;

@@ -3,10 +3,10 @@
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use ingress_core::{RouteTable, TableReader, TableWriter};
+use ingress_core::{RouteTable, TableReader};
 use ingress_kube::IngressController;
 use ingress_kube::manifests::{ManifestDir, WatchHandle};
-use ingress_tower::IngressLayer;
+use ingress_tower::{IngressLayer, IngressService};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::Failure;
@@ -37,32 +37,34 @@ struct Listeners {
 /// Serves until a signal says stop. `started` is called once, when the first table is being served.
 pub(crate) fn run(options: &RunOptions, started: impl FnOnce(&Started)) -> Result<(), Failure> {
     let config = options.translation.config().map_err(Failure::Usage)?;
+    let (reader, writer) = ingress_core::table(RouteTable::default());
+    let layer = options.listen.layer(IngressLayer::new(reader)).map_err(Failure::Usage)?;
     let manifests = ManifestDir::open(&options.manifests).map_err(|error| Failure::Usage(chain(&error)))?;
     let http = bind("--http", options.listen.http)?;
     let https = options.listen.https.map(|address| bind("--https", address)).transpose()?;
     let admin = bind("--admin", options.listen.admin)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::System(format!("cannot start: {error}")))?;
-    let controller = |writer| IngressController::new(config, writer);
-    runtime.block_on(serve(options, manifests, controller, Listeners { http, https, admin }, started))
+    let controller = IngressController::new(config, writer);
+    let listeners = Listeners { http, https, admin };
+    runtime.block_on(serve(options, manifests, controller, layer.into_service(), listeners, started))
 }
 
 async fn serve(
     options: &RunOptions,
     manifests: ManifestDir,
-    controller: impl FnOnce(TableWriter) -> IngressController,
+    controller: IngressController,
+    service: IngressService,
     listeners: Listeners,
     started: impl FnOnce(&Started),
 ) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
-    let (reader, writer) = ingress_core::table(RouteTable::default());
+    let reader = controller.reader();
     let admin = Admin::new(reader.clone());
     let (admin_listener, admin_addr) = listeners.admin;
     let mut serve_admin = tokio::spawn(admin.clone().serve(admin_listener));
-    let _watching = load(manifests, controller(writer)).await?;
+    let _watching = load(manifests, controller).await?;
 
-    let layer = IngressLayer::new(reader.clone()).trusted_proxies(options.listen.trusted_proxies.clone());
-    let service = layer.into_service();
     let server = options.listen.limits.server().proxy_protocol(options.listen.proxy_protocol.clone());
     let server = server.drain_limit(options.listen.shutdown_grace_period);
     let (listener, http_addr) = listeners.http;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::EndpointSet;
+use crate::{EndpointSet, Policy};
 
 /// What a rule points at: a port of a Service, or a resource that a service in this process answers
 /// (`spec.rules[].http.paths[].backend` of an Ingress).
@@ -50,11 +50,12 @@ pub struct ResourceRef {
 }
 
 /// A backend of a table: what is asked for, and who answers now.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Backend {
     reference: BackendRef,
     index: u32,
     endpoints: EndpointSet,
+    policy: Option<Arc<Policy>>,
 }
 
 /// A text that is not `namespace/service:port`.
@@ -158,13 +159,22 @@ impl fmt::Display for ResourceRef {
 /// The number does not count.
 impl PartialEq for Backend {
     fn eq(&self, other: &Self) -> bool {
-        self.reference == other.reference && self.endpoints == other.endpoints
+        self.reference == other.reference && self.endpoints == other.endpoints && self.policy == other.policy
     }
 }
 
 impl Backend {
     pub(crate) fn new(reference: BackendRef, index: u32, endpoints: EndpointSet) -> Self {
-        Self { reference, index, endpoints }
+        Self { reference, index, endpoints, policy: None }
+    }
+
+    pub(crate) fn with_endpoints(&self, endpoints: EndpointSet) -> Self {
+        let Self { reference, index, policy, .. } = self;
+        Self { reference: reference.clone(), index: *index, endpoints, policy: policy.clone() }
+    }
+
+    pub(crate) fn with_policy(&self, policy: Option<Arc<Policy>>) -> Self {
+        Self { policy, ..self.clone() }
     }
 
     /// What the rules point at.
@@ -181,6 +191,11 @@ impl Backend {
     /// Who answers now; empty for a resource, and for a Service without usable endpoints.
     pub fn endpoints(&self) -> &EndpointSet {
         &self.endpoints
+    }
+
+    /// How requests for it are treated, where the route says nothing else.
+    pub fn policy(&self) -> Option<&Arc<Policy>> {
+        self.policy.as_ref()
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::Protocol;
 
-/// How the requests of a rule are treated. What is `None` is left to whoever serves the table.
+/// How requests are treated: those of a rule, or those for a backend. What is `None` is left to whoever serves the table.
 ///
 /// ```
 /// use std::time::Duration;
@@ -91,8 +91,8 @@ pub struct UpstreamTls {
     pub server_name: Option<Box<str>>,
     /// Who may have issued the certificate; `None` is whom the client trusts.
     pub trust: Option<Trust>,
-    /// Whether certificates are not checked at all.
-    pub unverified: bool,
+    /// Whether certificates are checked; `None` is yes.
+    pub verify: Option<bool>,
 }
 
 /// Authorities whose certificates are trusted, in the form that the program's TLS library takes. Clones are one and the
@@ -113,6 +113,36 @@ impl Policy {
     /// Whether it says nothing.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// What it says, and what it leaves open as `other` says it: a rule's policy comes before its backend's.
+    ///
+    /// ```
+    /// use ingress_core::{Policy, Protocol, Timeout};
+    ///
+    /// let (mut rule, mut backend) = (Policy::default(), Policy::default());
+    /// rule.idle_timeout = Some(Timeout::Never);
+    /// backend.idle_timeout = Some(Timeout::After(std::time::Duration::from_secs(5)));
+    /// backend.protocol = Some(Protocol::H2c);
+    /// let both = rule.or(&backend);
+    /// assert_eq!((both.idle_timeout, both.protocol), (Some(Timeout::Never), Some(Protocol::H2c)));
+    /// ```
+    #[must_use]
+    pub fn or(&self, other: &Self) -> Self {
+        Self {
+            connect_timeout: self.connect_timeout.or(other.connect_timeout),
+            response_timeout: self.response_timeout.or(other.response_timeout),
+            idle_timeout: self.idle_timeout.or(other.idle_timeout),
+            request_timeout: self.request_timeout.or(other.request_timeout),
+            retries: self.retries.as_ref().or(other.retries.as_ref()).cloned(),
+            protocol: self.protocol.or(other.protocol),
+            tls: UpstreamTls {
+                server_name: self.tls.server_name.as_ref().or(other.tls.server_name.as_ref()).cloned(),
+                trust: self.tls.trust.as_ref().or(other.tls.trust.as_ref()).cloned(),
+                verify: self.tls.verify.or(other.tls.verify),
+            },
+            max_body_size: self.max_body_size.or(other.max_body_size),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use ingress_core::{
 use crate::Config;
 use crate::object::{Object, ObjectKey, Origin};
 use crate::store::{Change, Counts, Store};
-use crate::translate::{Delta, Translator};
+use crate::translate::{Delta, Served, Translator};
 
 /// Keeps the present objects and publishes the tables made from them.
 ///
@@ -169,7 +169,8 @@ impl IngressController {
         for (host, rules) in delta.hosts {
             self.editor.set_host(HostMatch::clone(&host), rules);
         }
-        for (backend, endpoints) in delta.endpoints {
+        for Served { backend, endpoints, policy } in delta.served {
+            self.editor.set_backend_policy(backend.clone(), policy);
             self.editor.set_endpoints(backend, endpoints, None);
         }
         for (host, certificate) in delta.certificates {

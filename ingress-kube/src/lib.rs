@@ -24,6 +24,7 @@
 mod config;
 mod controller;
 mod default_backend;
+mod defaults;
 #[cfg(feature = "manifests")]
 mod error;
 #[cfg(feature = "manifests")]
@@ -38,6 +39,7 @@ mod translate;
 pub use config::{Config, DEFAULT_CONTROLLER, Upstream};
 pub use controller::{IngressController, Report};
 pub use default_backend::{DefaultBackendService, DefaultBackendServiceError};
+pub use defaults::{Defaults, DefaultsError};
 #[cfg(feature = "manifests")]
 pub use error::Error;
 pub use object::{Kind, Object, ObjectKey, Origin};
@@ -46,4 +48,4 @@ pub use ownership::HostOwnershipError;
 pub use ownership::{HostOwnership, HostPattern};
 pub use secret::{LoadCertificate, LoadTrust, TlsData};
 pub use store::{Change, Counts, Store};
-pub use translate::{Annotation, annotations, translate};
+pub use translate::{Annotation, Scope, ValueKind, annotations, translate};

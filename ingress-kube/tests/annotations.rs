@@ -316,7 +316,7 @@ fn who_is_trusted() {
             String::new(),
             trusted(b""),
             Some(
-                "Secret default/ca does not exist, so no endpoint is trusted; add the Secret to the namespace of the Ingress, with ca.crt in it",
+                "Secret default/ca does not exist, so no endpoint is trusted; add the Secret to this namespace, with ca.crt in it",
             ),
         ),
     ] {
@@ -324,7 +324,7 @@ fn who_is_trusted() {
         let text = services() + &ingress(&pairs, ("Prefix", "/a"), None) + &objects;
         let table = common::table(&text, &config);
         let policy = table.routes().next().unwrap().route.policy().cloned().unwrap();
-        assert_eq!((&policy.tls.trust, policy.tls.unverified), (&want, false), "{objects}");
+        assert_eq!((&policy.tls.trust, policy.tls.verify), (&want, Some(true)), "{objects}");
         assert_eq!(policy.protocol, Some(ingress_core::Protocol::Https));
         let want: Vec<_> = finding.map(|finding| format!("{none}{finding}")).into_iter().collect();
         assert_eq!(findings(&table), want, "{objects}");

@@ -63,36 +63,3 @@ fn the_services_port_says_what_is_spoken_and_else_the_slices() {
     let through = Config::default().upstream(Upstream::ClusterIp);
     assert_eq!(spoken("grpc", "", &through), [H2c]);
 }
-
-#[test]
-fn an_annotation_of_the_service_says_it_for_all_ports() {
-    let objects = |value: &str| {
-        format!(
-            "apiVersion: networking.k8s.io/v1
-kind: Ingress
-metadata: {{name: web}}
-spec: {{defaultBackend: {{service: {{name: web, port: {{number: 80}}}}}}}}
----
-apiVersion: v1
-kind: Service
-metadata: {{name: web, annotations: {{ingress.gateway/backend-protocol: {value}}}}}
-spec: {{clusterIP: 10.0.0.1, ports: [{{port: 80, appProtocol: h2c}}]}}
-"
-        )
-    };
-    for (value, want, findings) in [
-        ("HTTPS", Protocol::Https, &[][..]),
-        ("http", Protocol::Http1, &[]),
-        (
-            "fcgi",
-            Protocol::H2c,
-            &[
-                "error[ING023]: Service default/web metadata.annotations[ingress.gateway/backend-protocol]: \"fcgi\" is no protocol, so the port says what is spoken; write http, https, h2c, grpc, grpcs, ws or wss",
-            ],
-        ),
-    ] {
-        let table = common::table(&objects(value), &Config::default());
-        assert_eq!(table.backends().next().unwrap().endpoints().as_slice()[0].protocol(), want, "{value}");
-        assert_eq!(common::findings(&table), findings, "{value}");
-    }
-}

@@ -5,14 +5,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::uri::PathAndQuery;
+use http::uri::{Authority, PathAndQuery};
 use http::{Extensions, HeaderValue};
 use ingress_core::{Backend, Policy, TableReader};
 use tower_layer::Layer;
 
 use crate::error::Kind;
-use crate::policy::Budgets;
-use crate::proxy::origin::{Origin, Origins, Peer};
+use crate::policy::{self, Budgets};
+use crate::proxy::origin::{Origin, Origins, Peer, Via};
 use crate::proxy::{forwarded_path, tickets};
 use crate::service::Ingress;
 use crate::{BoxError, Captures, ConnectionInfo, Error, ResourceRegistry, TrustedProxies, match_route};
@@ -57,6 +57,7 @@ pub(crate) struct Shared<C> {
     client_addr: fn(&Extensions) -> Option<SocketAddr>,
     origins: Origins,
     pub(crate) budgets: Arc<Budgets>,
+    policy: Option<Arc<Policy>>,
     max_target_len: usize,
 }
 
@@ -94,8 +95,19 @@ impl<C> IngressLayer<C> {
         let client_addr =
             |extensions: &Extensions| extensions.get::<ConnectionInfo>().map(|info| info.client);
         let (resources, origins, budgets) = Default::default();
-        let max_target_len = MAX_TARGET_LEN;
-        Self { shared: Shared { reader, client, resources, client_addr, origins, budgets, max_target_len } }
+        let (policy, max_target_len) = (None, MAX_TARGET_LEN);
+        Self {
+            shared: Shared {
+                reader,
+                client,
+                resources,
+                client_addr,
+                origins,
+                budgets,
+                policy,
+                max_target_len,
+            },
+        }
     }
 
     /// Answers for backends within this process.
@@ -117,6 +129,14 @@ impl<C> IngressLayer<C> {
 }
 
 impl<C> IngressLayer<C> {
+    /// Says how requests are treated where neither their route nor its backend says anything else. Default: as the client
+    /// does by itself.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.shared.policy = Some(policy).filter(|policy| !policy.is_empty()).map(Arc::new);
+        self
+    }
+
     /// Says whose word about clients counts. Where a trusted proxy sent the request, `X-Forwarded-For` is appended to,
     /// `X-Real-IP` is the nearest address in it that is no trusted proxy's, and its `X-Forwarded-Proto`, `-Host` and
     /// `-Port` and its `X-Request-ID` are kept where they can be read. From anybody else they are replaced. The host of a
@@ -131,6 +151,22 @@ impl<C> IngressLayer<C> {
     #[must_use]
     pub fn max_target_len(mut self, bytes: usize) -> Self {
         self.shared.max_target_len = bytes;
+        self
+    }
+
+    /// Says whether endpoints are told of the client by `Forwarded`, too (RFC 7239): what trusted proxies wrote is appended
+    /// to, and from anybody else it is replaced. Default: no, and what clients wrote is taken out.
+    #[must_use]
+    pub fn forwarded(mut self, write: bool) -> Self {
+        self.shared.origins.forwarded = write;
+        self
+    }
+
+    /// Says by what name this gateway signs requests in `Via` (RFC 9110 section 7.6.3). Default: it does not sign, and
+    /// passes on what others wrote.
+    #[must_use]
+    pub fn via(mut self, name: impl Into<Option<Authority>>) -> Self {
+        self.shared.origins.via = name.into().as_ref().map(Via::new);
         self
     }
 
@@ -167,7 +203,8 @@ impl<C> Shared<C> {
             }
             let Some(found) = table.lookup(&match_route::head(parts, &target))? else { return Ok(None) };
             let backend = found.backend(tickets::next).ok_or_else(|| Error::new(Kind::NoEndpoint))?;
-            Ok::<_, Error>(Some((backend.clone(), found.route.policy().cloned(), Captures::of(&found, path))))
+            let policy = policy::of([found.route.policy(), backend.policy(), self.policy.as_ref()]);
+            Ok::<_, Error>(Some((backend.clone(), policy, Captures::of(&found, path))))
         })?;
         let Some((backend, policy, captures)) = found else { return Ok(None) };
         Ok(Some(Matched { backend, path: forwarded_path(&parts.uri, path)?, policy, captures }))
@@ -180,6 +217,7 @@ impl<C> Shared<C> {
             address: (self.client_addr)(&parts.extensions).map(|client| client.ip()),
             tls: info.is_some_and(|info| info.tls),
             port: info.and_then(|info| info.local).map(|local| local.port()),
+            version: parts.version,
         };
         self.origins.of(&parts.headers, peer, host)
     }

@@ -32,6 +32,48 @@ async fn gateway(endpoints: &[SocketAddr], set: impl FnOnce(&mut Policy)) -> Gat
 }
 
 #[tokio::test]
+async fn the_route_comes_before_the_backend_and_both_before_the_layer() {
+    let echo = Echo::start("a").await;
+    let limit = |bytes: u64| {
+        let mut policy = Policy::default();
+        policy.max_body_size = Some(bytes);
+        policy
+    };
+    let rule = |path, backend: &str| {
+        Rule::new(HOST.parse().unwrap(), PathMatch::prefix(path).unwrap(), backend.parse().unwrap())
+    };
+    let mut rules = RouteTable::builder();
+    rules.rule(rule("/none", "default/plain:80")).rule(rule("/backend", "default/shop:80"));
+    rules.rule(rule("/route", "default/plain:80").with_policy(limit(1)));
+    rules.rule(rule("/both", "default/shop:80").with_policy(limit(1)));
+    for backend in ["default/plain:80", "default/shop:80"] {
+        rules.endpoints(backend.parse().unwrap(), [Endpoint::new(echo.addr)]);
+    }
+    rules.backend_policy("default/shop:80".parse().unwrap(), limit(3));
+    let reader = ingress_core::table(rules.build().0).0;
+    let bare = Gateway::start(Server::new(), IngressService::new(reader.clone())).await;
+    let layer = IngressLayer::new(reader).policy(limit(5));
+    let layered = Gateway::start(Server::new(), layer.into_service()).await;
+    for (path, most_bare, most_layered) in [
+        ("/none", None, Some(5)),
+        ("/backend", Some(3), Some(3)),
+        ("/route", Some(1), Some(1)),
+        ("/both", Some(1), Some(1)),
+    ] {
+        for (gateway, most) in [(&bare, most_bare), (&layered, most_layered)] {
+            for len in 0..8 {
+                let body = "x".repeat(len);
+                let request = format!(
+                    "POST {path} HTTP/1.1\r\nHost: shop.example\r\nContent-Length: {len}\r\n\r\n{body}"
+                );
+                let want = if most.is_none_or(|most| len <= most) { 200 } else { 413 };
+                assert_eq!(gateway.status(&request).await, want, "{path} {len}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn bodies_that_are_too_large() {
     let echo = Echo::start("a").await;
     let gateway = gateway(&[echo.addr], |policy| policy.max_body_size = Some(4)).await;

@@ -55,9 +55,9 @@ impl TlsEndpoint {
     }
 }
 
-fn tls(server_name: Option<&str>, trust: Option<Trust>, unverified: bool) -> UpstreamTls {
+fn tls(server_name: Option<&str>, trust: Option<Trust>, verify: Option<bool>) -> UpstreamTls {
     let mut tls = UpstreamTls::default();
-    (tls.server_name, tls.trust, tls.unverified) = (server_name.map(Into::into), trust, unverified);
+    (tls.server_name, tls.trust, tls.verify) = (server_name.map(Into::into), trust, verify);
     tls
 }
 
@@ -90,15 +90,15 @@ async fn the_certificate_must_be_that_of_the_endpoint() {
     let trusted = || Some(trust(authority.root().as_bytes()).unwrap());
     let other = || Some(trust(stranger.root().as_bytes()).unwrap());
     let table = [
-        (at(), tls(None, trusted(), false), Some("shop.default.svc")),
-        (named(), tls(None, trusted(), false), Some("localhost")),
-        (at(), tls(Some("own.example"), trusted(), false), Some("own.example")),
-        (at(), tls(Some("other.example"), trusted(), false), None),
-        (at(), tls(Some("not a name"), trusted(), false), None),
-        (at(), tls(None, other(), false), None),
-        (at(), tls(None, Some(Trust::none()), false), None),
-        (at(), tls(None, None, false), None),
-        (at(), tls(Some("other.example"), None, true), Some("other.example")),
+        (at(), tls(None, trusted(), None), Some("shop.default.svc")),
+        (named(), tls(None, trusted(), None), Some("localhost")),
+        (at(), tls(Some("own.example"), trusted(), None), Some("own.example")),
+        (at(), tls(Some("other.example"), trusted(), None), None),
+        (at(), tls(Some("not a name"), trusted(), None), None),
+        (at(), tls(None, other(), None), None),
+        (at(), tls(None, Some(Trust::none()), None), None),
+        (at(), tls(None, None, None), None),
+        (at(), tls(Some("other.example"), None, Some(false)), Some("other.example")),
     ];
     for (to, tls, want) in table {
         let what = format!("{tls:?}");
@@ -120,7 +120,7 @@ async fn the_certificate_must_be_that_of_the_endpoint() {
 async fn connections_are_kept_and_both_versions_are_spoken() {
     let authority = Authority::new();
     let certificate = authority.issue(&["shop.default.svc"]).load();
-    let trusted = || tls(None, Some(trust(authority.root().as_bytes()).unwrap()), false);
+    let trusted = || tls(None, Some(trust(authority.root().as_bytes()).unwrap()), None);
     for protocol in [Protocol::Https, Protocol::H2] {
         let endpoint = TlsEndpoint::start(certificate.clone(), |tls| tls).await;
         let gateway = gateway(Endpoint::new(endpoint.addr).with_protocol(protocol), trusted()).await;
@@ -149,9 +149,9 @@ async fn connections_of_one_policy_are_not_those_of_another() {
     let backend: ingress_core::BackendRef = "default/shop:443".parse().unwrap();
     let mut rules = RouteTable::builder();
     for (path, tls) in [
-        ("/open", tls(None, None, true)),
-        ("/strict", tls(None, None, false)),
-        ("/own", tls(None, Some(trust(authority.root().as_bytes()).unwrap()), false)),
+        ("/open", tls(None, None, Some(false))),
+        ("/strict", tls(None, None, None)),
+        ("/own", tls(None, Some(trust(authority.root().as_bytes()).unwrap()), None)),
     ] {
         let mut policy = Policy::default();
         (policy.tls, policy.protocol) = (tls, Some(Protocol::Https));
@@ -185,11 +185,11 @@ async fn another_protocol_passes_through_tls() {
     tokio::spawn(
         async move { Server::new().serve_tls(listener, &end, service, std::future::pending()).await },
     );
-    let trusted = tls(Some(HOST), Some(trust(authority.root().as_bytes()).unwrap()), false);
+    let trusted = tls(Some(HOST), Some(trust(authority.root().as_bytes()).unwrap()), None);
     // Its certificate is for another name than the one that is asked for, which is a refusal.
     let strict = gateway(Endpoint::new(addr).with_protocol(Protocol::Https), trusted).await;
     assert_eq!(strict.status(GET).await, 502);
-    let open = tls(Some(HOST), None, true);
+    let open = tls(Some(HOST), None, Some(false));
     let gateway = gateway(Endpoint::new(addr).with_protocol(Protocol::H2), open).await;
     let mut client = gateway.client().await;
     client

@@ -54,6 +54,8 @@ fn typed(object: &Object) -> Value {
         Object::IngressClass(object) => to_value(object),
         Object::Service(object) => to_value(object),
         Object::EndpointSlice(object) => to_value(object),
+        Object::Secret(object) => to_value(object),
+        Object::ConfigMap(object) => to_value(object),
         _ => unreachable!("no other kind is made"),
     };
     value.expect("an object is a JSON value")

@@ -15,8 +15,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use k8s_openapi::jiff::Timestamp;
 
 use super::choose::{any_text, choose, list, mostly, option, text};
+use super::treatment;
 
-const NAMES: [&str; 4] = ["a", "b", "c", ""];
+pub(super) const NAMES: [&str; 4] = ["a", "b", "c", ""];
 /// Sound ones first.
 const HOSTS: [&str; 12] =
     ["", "x", "a.x", "b.x", "*.x", "*.a.x", "*", "10.0.0.1", "a.x:80", "http://a.x", "a_b!", "A.x"];
@@ -43,15 +44,17 @@ const CLASSES: [&str; 4] = ["ours", "theirs", "missing", ""];
 const PROTOCOLS: [&str; 4] = ["TCP", "UDP", "", "tcp"];
 
 pub(super) fn object(data: &mut Unstructured<'_>) -> Result<Object> {
-    Ok(match data.int_in_range(0..=7u8)? {
+    Ok(match data.int_in_range(0..=10u8)? {
         0..=2 => ingress(data)?.into(),
         3..=4 => service(data)?.into(),
         5..=6 => slice(data)?.into(),
-        _ => class(data)?.into(),
+        7 => class(data)?.into(),
+        8..=9 => treatment::secret(data)?.into(),
+        _ => treatment::config_map(data)?.into(),
     })
 }
 
-fn metadata(data: &mut Unstructured<'_>, names: &[&str]) -> Result<ObjectMeta> {
+pub(super) fn metadata(data: &mut Unstructured<'_>, names: &[&str]) -> Result<ObjectMeta> {
     let created = choose(data, &[None, Some(1), Some(2), Some(i64::MIN), Some(2)])?;
     Ok(ObjectMeta {
         name: mostly(data, |data| text(data, names))?,
@@ -63,7 +66,7 @@ fn metadata(data: &mut Unstructured<'_>, names: &[&str]) -> Result<ObjectMeta> {
 
 fn ingress(data: &mut Unstructured<'_>) -> Result<Ingress> {
     let mut metadata = metadata(data, &NAMES)?;
-    metadata.annotations = match data.int_in_range(0..=9u8)? {
+    metadata.annotations = match data.int_in_range(0..=11u8)? {
         0..=5 => None,
         6 => Some([("kubernetes.io/ingress.class".into(), text(data, &CLASSES)?)].into()),
         7 => Some(BTreeMap::new()),
@@ -71,9 +74,14 @@ fn ingress(data: &mut Unstructured<'_>) -> Result<Ingress> {
             let name = any_text(data)?;
             Some([(format!("nginx.ingress.kubernetes.io/{name}"), any_text(data)?)].into())
         }
-        _ => Some([(any_text(data)?, any_text(data)?)].into()),
+        9 => Some([(any_text(data)?, any_text(data)?)].into()),
+        _ => Some(list(data, 3, own_policy)?.into_iter().collect()),
     };
     Ok(Ingress { metadata, spec: mostly(data, ingress_spec)?, status: None })
+}
+
+fn own_policy(data: &mut Unstructured<'_>) -> Result<(String, String)> {
+    treatment::policy(data, "ingress.gateway/")
 }
 
 fn ingress_spec(data: &mut Unstructured<'_>) -> Result<IngressSpec> {
@@ -180,7 +188,9 @@ fn service(data: &mut Unstructured<'_>) -> Result<Service> {
             ..ServiceSpec::default()
         })
     };
-    Ok(Service { metadata: metadata(data, &NAMES)?, spec: mostly(data, spec)?, status: None })
+    let (mut metadata, spec) = (metadata(data, &NAMES)?, mostly(data, spec)?);
+    metadata.annotations = option(data, |data| Ok(list(data, 2, own_policy)?.into_iter().collect()))?;
+    Ok(Service { metadata, spec, status: None })
 }
 
 fn slice(data: &mut Unstructured<'_>) -> Result<EndpointSlice> {

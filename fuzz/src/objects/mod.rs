@@ -6,6 +6,7 @@ mod json;
 mod make;
 mod plain;
 mod request;
+mod treatment;
 
 use std::collections::BTreeMap;
 
@@ -50,7 +51,7 @@ impl<'a> Arbitrary<'a> for Objects {
         let form = data.int_in_range(0..=5u8)?;
         let (fallthrough, serve_classless, more) =
             (choose(data, &[false, true])?, choose(data, &[false, true])?, data.int_in_range(0..=3u8)? == 3);
-        let mut config = Config::default().watch_ingress_without_class(serve_classless);
+        let mut config = treatment::config().watch_ingress_without_class(serve_classless);
         if fallthrough {
             config = config.host_fallthrough(HostFallthrough::Always);
         }

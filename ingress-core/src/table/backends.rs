@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 
 use super::radix::Radix;
 use crate::split::{Split, SplitRef};
-use crate::{Algorithm, Backend, BackendRef, Backends, Endpoint, EndpointSet};
+use crate::{Algorithm, Backend, BackendRef, Backends, Endpoint, EndpointSet, Policy};
 
 /// The backends and splits of one table, by number. A backend keeps its number for as long as it is there, so that
 /// other endpoints change its place only.
@@ -40,8 +40,6 @@ pub(super) struct Registry {
 struct Entry {
     backend: Arc<Backend>,
     own: Option<Algorithm>,
-    /// Whether someone named endpoints or an algorithm.
-    is_set: bool,
     uses: u32,
 }
 
@@ -113,9 +111,11 @@ impl Registry {
             return entry.backend.index();
         }
         let set = EndpointSet::new([], &self.algorithm);
-        let backend = self.insert(reference.clone(), set, None, false, 1);
-        self.table.put(backend.index(), Some(Serving::Backend(backend.clone())));
-        backend.index()
+        let entry = self.insert(reference.clone(), set, 1);
+        let backend = entry.backend.clone();
+        let number = backend.index();
+        self.table.put(number, Some(Serving::Backend(backend)));
+        number
     }
 
     fn acquire_split(&mut self, reference: &SplitRef) -> u32 {
@@ -154,10 +154,8 @@ impl Registry {
         let Some(entry) = self.backends.get_mut(reference) else { return };
         entry.uses -= 1;
         if entry.uses == 0 {
-            let number = entry.backend.index();
-            let forget = !entry.is_set;
-            self.table.put(number, None);
-            if forget {
+            self.table.put(entry.backend.index(), None);
+            if !entry.is_set() {
                 self.forget(reference);
             }
         }
@@ -170,21 +168,28 @@ impl Registry {
         endpoints: Vec<Endpoint>,
         own: Option<Algorithm>,
     ) {
-        let is_set = !endpoints.is_empty() || own.is_some();
         let set = EndpointSet::new(endpoints, own.as_ref().unwrap_or(&self.algorithm));
-        let Some(entry) = self.backends.get_mut(&reference) else {
-            if is_set {
-                self.insert(reference, set, own, true, 0);
-            }
-            return;
-        };
-        entry.backend = Arc::new(Backend::new(reference.clone(), entry.backend.index(), set));
-        (entry.own, entry.is_set) = (own, is_set);
-        let (number, uses) = (entry.backend.index(), entry.uses);
-        if uses > 0 {
-            let serving = Serving::Backend(entry.backend.clone());
-            self.table.put(number, Some(serving));
-        } else if !is_set {
+        self.change(reference, |entry| {
+            entry.backend = Arc::new(entry.backend.with_endpoints(set));
+            entry.own = own;
+        });
+    }
+
+    /// Sets the policy of a backend, whether a route points at it or not.
+    pub(super) fn set_policy(&mut self, reference: BackendRef, policy: Option<Arc<Policy>>) {
+        self.change(reference, |entry| entry.backend = Arc::new(entry.backend.with_policy(policy)));
+    }
+
+    fn change(&mut self, reference: BackendRef, change: impl FnOnce(&mut Entry)) {
+        if !self.backends.contains_key(&reference) {
+            let set = EndpointSet::new([], &self.algorithm);
+            self.insert(reference.clone(), set, 0);
+        }
+        let Some(entry) = self.backends.get_mut(&reference) else { return };
+        change(entry);
+        if entry.uses > 0 {
+            self.table.put(entry.backend.index(), Some(Serving::Backend(entry.backend.clone())));
+        } else if !entry.is_set() {
             self.forget(&reference);
         }
     }
@@ -192,28 +197,21 @@ impl Registry {
     /// Sets the algorithm of all backends that have none of their own.
     pub(super) fn set_algorithm(&mut self, algorithm: Algorithm) {
         self.algorithm = algorithm;
-        for (reference, entry) in self.backends.iter_mut().filter(|(_, entry)| entry.own.is_none()) {
+        for entry in self.backends.values_mut().filter(|entry| entry.own.is_none()) {
             let set = entry.backend.endpoints();
             let endpoints = set.as_slice().iter().chain(set.unusable()).cloned();
             let set = EndpointSet::new(endpoints, &self.algorithm);
-            entry.backend = Arc::new(Backend::new(reference.clone(), entry.backend.index(), set));
+            entry.backend = Arc::new(entry.backend.with_endpoints(set));
             if entry.uses > 0 {
                 self.table.put(entry.backend.index(), Some(Serving::Backend(entry.backend.clone())));
             }
         }
     }
 
-    fn insert(
-        &mut self,
-        reference: BackendRef,
-        set: EndpointSet,
-        own: Option<Algorithm>,
-        is_set: bool,
-        uses: u32,
-    ) -> Arc<Backend> {
+    /// Adds a backend that is not there, used so often.
+    fn insert(&mut self, reference: BackendRef, set: EndpointSet, uses: u32) -> &mut Entry {
         let backend = Arc::new(Backend::new(reference.clone(), self.number(), set));
-        self.backends.insert(reference, Entry { backend: backend.clone(), own, is_set, uses });
-        backend
+        self.backends.entry(reference).or_insert(Entry { backend, own: None, uses })
     }
 
     fn forget(&mut self, reference: &BackendRef) {
@@ -227,5 +225,16 @@ impl Registry {
             self.next += 1;
             self.next - 1
         })
+    }
+}
+
+// ===== impl Entry =====
+
+impl Entry {
+    /// Whether someone said something of it that is to be kept while no route points at it.
+    fn is_set(&self) -> bool {
+        let endpoints = self.backend.endpoints();
+        let is_empty = endpoints.as_slice().is_empty() && endpoints.unusable().is_empty();
+        !is_empty || self.own.is_some() || self.backend.policy().is_some()
     }
 }

@@ -1,13 +1,14 @@
 //! A table that is made once: rules in, in any order.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
 use super::diagnostics::Diagnostics;
 use super::options::Options;
 use super::{AmbiguousPaths, HostFallthrough, RouteTable, TableEditor, UnservedRule};
-use crate::{Algorithm, BackendRef, Certificate, Diagnostic, Endpoint, HostMatch, Rule, Source};
+use crate::{Algorithm, BackendRef, Certificate, Diagnostic, Endpoint, HostMatch, Policy, Rule, Source};
 
 /// Collects rules and endpoints and compiles them.
 ///
@@ -17,6 +18,7 @@ use crate::{Algorithm, BackendRef, Certificate, Diagnostic, Endpoint, HostMatch,
 pub struct RouteTableBuilder {
     rules: Vec<Rule>,
     endpoints: BTreeMap<BackendRef, (Vec<Endpoint>, Option<Algorithm>)>,
+    policies: BTreeMap<BackendRef, Arc<Policy>>,
     algorithm: Algorithm,
     diagnostics: Vec<Diagnostic>,
     unserved: Vec<UnservedRule>,
@@ -53,6 +55,12 @@ impl RouteTableBuilder {
     /// Sets how endpoints of this backend are chosen.
     pub fn balance(&mut self, backend: BackendRef, algorithm: Algorithm) -> &mut Self {
         self.endpoints.entry(backend).or_default().1 = Some(algorithm);
+        self
+    }
+
+    /// Sets how requests for this backend are treated where their rule says nothing else.
+    pub fn backend_policy(&mut self, backend: BackendRef, policy: impl Into<Arc<Policy>>) -> &mut Self {
+        self.policies.insert(backend, policy.into());
         self
     }
 
@@ -132,6 +140,9 @@ impl RouteTableBuilder {
         self.unserved.into_iter().for_each(|rule| editor.add_unserved(rule));
         for (backend, (endpoints, algorithm)) in self.endpoints {
             editor.set_endpoints(backend, endpoints, algorithm);
+        }
+        for (backend, policy) in self.policies {
+            editor.set_backend_policy(backend, Some(policy));
         }
         // Rules of a host mostly come one after another.
         let runs: Vec<_> = self.rules.chunk_by(|a, b| a.host == b.host).map(<[Rule]>::len).collect();

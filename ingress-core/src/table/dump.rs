@@ -52,6 +52,8 @@ struct CertificateDump {
 struct BackendDump<'t> {
     backend: String,
     algorithm: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<&'t Policy>,
     endpoints: Vec<EndpointDump<'t>>,
 }
 
@@ -91,6 +93,7 @@ impl RouteTable {
             BackendDump {
                 backend: backend.reference().to_string(),
                 algorithm: set.algorithm_name(),
+                policy: backend.policy().map(|policy| &**policy),
                 endpoints: set.as_slice().iter().chain(set.unusable()).map(EndpointDump::new).collect(),
             }
         });

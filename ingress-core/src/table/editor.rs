@@ -1,6 +1,7 @@
 //! A table that is kept up to date, one host or backend at a time.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
@@ -16,7 +17,9 @@ use super::reserved::Reserved;
 use super::shard::{Host, Shard};
 use super::visit::Level;
 use super::{AmbiguousPaths, HostFallthrough, RouteTable, UnservedRule};
-use crate::{Algorithm, BackendRef, Certificate, Diagnostic, Endpoint, HostMatch, PathMatch, Rule, Source};
+use crate::{
+    Algorithm, BackendRef, Certificate, Diagnostic, Endpoint, HostMatch, PathMatch, Policy, Rule, Source,
+};
 
 /// Makes one table after another, each from the one before it and what changed.
 ///
@@ -94,8 +97,8 @@ impl TableEditor {
         self.changed.insert(host, routes);
     }
 
-    /// Sets all endpoints of a backend, and how they are chosen; `None` is the algorithm for all. With neither, the
-    /// backend is forgotten. One that no rule points at is left out of the table.
+    /// Sets all endpoints of a backend, and how they are chosen; `None` is the algorithm for all. With neither and without
+    /// a policy, the backend is forgotten. One that no rule points at is left out of the table.
     pub fn set_endpoints(
         &mut self,
         backend: BackendRef,
@@ -103,6 +106,11 @@ impl TableEditor {
         algorithm: Option<Algorithm>,
     ) {
         self.backends.set_endpoints(backend, endpoints, algorithm);
+    }
+
+    /// Sets how requests for a backend are treated where their rule says nothing else.
+    pub fn set_backend_policy(&mut self, backend: BackendRef, policy: Option<Arc<Policy>>) {
+        self.backends.set_policy(backend, policy);
     }
 
     /// Sets how endpoints are chosen for backends that have no algorithm of their own.

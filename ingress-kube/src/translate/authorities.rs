@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ingress_core::{Code, Trust};
-use k8s_openapi::api::networking::v1::Ingress;
 
 use super::Output;
 use super::annotations::{self, Settings};
@@ -11,32 +10,38 @@ use super::key::Key;
 use crate::store::Stored;
 use crate::{Config, Store, secret};
 
-/// The Ingresses that name each Secret, and are translated again when it changes.
-#[derive(Debug, Default)]
-pub(super) struct Authorities(BTreeMap<Key, BTreeSet<Key>>);
+/// Who names each Secret, and is looked at again when it changes.
+#[derive(Debug)]
+pub(super) struct Authorities<U>(BTreeMap<Key, BTreeSet<U>>);
 
-impl Authorities {
-    pub(super) fn add(&mut self, secret: &Key, ingress: &Key) {
-        self.0.entry(secret.clone()).or_default().insert(ingress.clone());
+impl<U> Default for Authorities<U> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<U: Ord + Clone> Authorities<U> {
+    pub(super) fn add(&mut self, secret: &Key, user: &U) {
+        self.0.entry(secret.clone()).or_default().insert(user.clone());
     }
 
-    pub(super) fn remove(&mut self, secret: &Key, ingress: &Key) {
+    pub(super) fn remove(&mut self, secret: &Key, user: &U) {
         let Some(users) = self.0.get_mut(secret) else { return };
-        users.remove(ingress);
+        users.remove(user);
         if users.is_empty() {
             self.0.remove(secret);
         }
     }
 
-    pub(super) fn users(&self, secret: &Key) -> impl Iterator<Item = &Key> {
+    pub(super) fn users(&self, secret: &Key) -> impl Iterator<Item = &U> {
         self.0.get(secret).into_iter().flatten()
     }
 }
 
-/// Reads the Secret that an Ingress names. Where that is not possible, no endpoint is trusted: requests for those that
-/// speak TLS are answered with 502.
-pub(super) fn read(
-    stored: &Stored<Ingress>,
+/// Reads the Secret that an Ingress or a Service names. Where that is not possible, no endpoint is trusted: requests for
+/// those that speak TLS are answered with 502.
+pub(super) fn read<O>(
+    stored: &Stored<O>,
     settings: &mut Settings<'_>,
     store: &Store,
     config: &Config,
@@ -60,7 +65,7 @@ fn load(key: &Key, store: &Store, config: &Config) -> Result<Trust, (String, &'s
         return Err(("TLS to endpoints is not spoken here".into(), "leave the annotation out"));
     };
     let Some(stored) = store.secrets.get(namespace, name) else {
-        let help = "add the Secret to the namespace of the Ingress, with ca.crt in it";
+        let help = "add the Secret to this namespace, with ca.crt in it";
         return Err((format!("Secret {namespace}/{name} does not exist"), help));
     };
     let help = "write the certificates of the authorities into ca.crt, as PEM";

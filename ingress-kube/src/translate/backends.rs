@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ingress_core::{BackendRef, Code, Diagnostic, Endpoint, PortRef, ServiceRef};
+use ingress_core::{BackendRef, Code, Diagnostic, Endpoint, Policy, PortRef, ServiceRef};
 
+use super::authorities::Authorities;
 use super::by_owner::{ByOwner, Edits};
 use super::hints;
 use super::key::Key;
@@ -28,7 +29,9 @@ pub(super) struct Backends {
     namesakes: BTreeSet<(Key, Arc<ServiceRef>)>,
     /// Ports that lost a user.
     left: Vec<Arc<ServiceRef>>,
-    endpoints: Vec<(BackendRef, Vec<Endpoint>)>,
+    /// Who names a Secret.
+    authorities: Authorities<Arc<ServiceRef>>,
+    served: Vec<Served>,
     findings: ByOwner<Arc<ServiceRef>, Diagnostic>,
 }
 
@@ -37,6 +40,15 @@ pub(super) struct Backends {
 struct Known {
     problem: Option<Problem>,
     namesake: Option<Key>,
+    authorities: Option<Key>,
+}
+
+/// Who answers for a backend, and how requests for it are treated.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) backend: BackendRef,
+    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) policy: Option<Arc<Policy>>,
 }
 
 impl Backends {
@@ -82,6 +94,11 @@ impl Backends {
         all.take_while(move |service| service.namespace == key.namespace && service.name == key.name)
     }
 
+    /// The ports whose Services name the Secret.
+    pub(super) fn of_secret(&self, secret: &Key) -> impl Iterator<Item = &Arc<ServiceRef>> {
+        self.authorities.users(secret)
+    }
+
     /// The ports that the coming or going of these Services may concern, besides their own.
     pub(super) fn concerned_by(&self, toggled: &[Key], store: &Store) -> BTreeSet<Arc<ServiceRef>> {
         let any = Arc::new(first(&Key::default()));
@@ -114,9 +131,10 @@ impl Backends {
 
     /// Looks a port up. Returns whether what is to be said to its users is news.
     pub(super) fn look_up(&mut self, service: &Arc<ServiceRef>, lookup: &Lookup<'_>) -> bool {
-        let Resolved { problem, endpoints, findings, namesake } = lookup.resolve(service);
+        let Resolved { problem, endpoints, policy, authorities, findings, namesake } =
+            lookup.resolve(service);
         self.findings.set(service.clone(), findings);
-        self.endpoints.push((BackendRef::Service((**service).clone()), endpoints));
+        self.served.push(Served { backend: BackendRef::Service((**service).clone()), endpoints, policy });
         let known = self.known.remove(service);
         let news = known.as_ref().is_none_or(|known| known.problem != problem);
         self.unlist(service, known);
@@ -127,7 +145,8 @@ impl Backends {
         if let Some(key) = &namesake {
             self.namesakes.insert((key.clone(), service.clone()));
         }
-        self.known.insert(service.clone(), Known { problem, namesake });
+        authorities.iter().for_each(|secret| self.authorities.add(secret, service));
+        self.known.insert(service.clone(), Known { problem, namesake, authorities });
         news
     }
 
@@ -140,13 +159,14 @@ impl Backends {
             let Some(known) = self.known.remove(&service) else { continue };
             self.unlist(&service, Some(known));
             self.findings.set(service.clone(), Vec::new());
-            self.endpoints.push((BackendRef::Service((*service).clone()), Vec::new()));
+            let backend = BackendRef::Service((*service).clone());
+            self.served.push(Served { backend, endpoints: Vec::new(), policy: None });
         }
     }
 
-    /// Endpoints that may have changed since this was last asked; for a port that nobody uses, none.
-    pub(super) fn take_endpoints(&mut self) -> Vec<(BackendRef, Vec<Endpoint>)> {
-        std::mem::take(&mut self.endpoints)
+    /// What may have changed since this was last asked; for a port that nobody uses, nobody answers.
+    pub(super) fn take_served(&mut self) -> Vec<Served> {
+        std::mem::take(&mut self.served)
     }
 
     /// How findings about Services and EndpointSlices changed since this was last asked.
@@ -155,7 +175,8 @@ impl Backends {
     }
 
     fn unlist(&mut self, service: &Arc<ServiceRef>, known: Option<Known>) {
-        let Some(Known { problem, namesake }) = known else { return };
+        let Some(Known { problem, namesake, authorities }) = known else { return };
+        authorities.iter().for_each(|secret| self.authorities.remove(secret, service));
         if problem.is_some_and(|problem| problem.code == Code::MissingService) {
             self.missing.remove(service);
             self.missing_names.remove(&(service.name.clone(), service.clone()));

@@ -28,7 +28,7 @@ pub(super) fn join(
     for slice in slices {
         for (number, own) in ports(slice, name, out) {
             port_found = true;
-            let protocol = protocol::spoken(service, port.app_protocol.as_deref().or(own));
+            let protocol = protocol::spoken(port.app_protocol.as_deref().or(own));
             let endpoint = |(address, state)| {
                 Endpoint::new(SocketAddr::new(address, number)).with_state(state).with_protocol(protocol)
             };
@@ -160,7 +160,7 @@ pub(super) fn through_cluster_ip(
     let number = u16::try_from(port.port).ok().filter(|&number| number != 0);
     let (field, message) = match (dialable(address), number) {
         (Ok(address), Some(number)) => {
-            let protocol = protocol::spoken(service, port.app_protocol.as_deref());
+            let protocol = protocol::spoken(port.app_protocol.as_deref());
             return vec![Endpoint::new(SocketAddr::new(address, number)).with_protocol(protocol)];
         }
         (Err(why), _) => ("spec.clusterIP", format!("{why}: {address:?}")),

@@ -45,7 +45,7 @@ pub(super) fn resolve(
     }
     let name = name(store, target).map_err(|(why, help)| problem(&format!(": {why}"), help))?;
     let found = find_port(&service.object, port).ok();
-    let protocol = protocol::spoken(service, found.and_then(|found| found.app_protocol.as_deref()));
+    let protocol = protocol::spoken(found.and_then(|found| found.app_protocol.as_deref()));
     Ok(Endpoint::named(name, number(service, port)?).with_protocol(protocol))
 }
 

@@ -9,7 +9,7 @@
 use ingress_core::Code;
 use k8s_openapi::api::core::v1::Service;
 
-use super::{Output, protocol};
+use super::Output;
 use crate::Upstream;
 use crate::store::Stored;
 
@@ -42,5 +42,4 @@ pub(super) fn report(service: &Stored<Service>, upstream: Upstream, out: &mut Ou
             format!("the field has no effect: {value} needs zones or nodes, which are not told apart");
         find(field.into(), message, "leave it out, or let kube-proxy choose: --upstream cluster-ip");
     }
-    out.findings.extend(protocol::finding(service));
 }

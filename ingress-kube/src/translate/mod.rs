@@ -59,7 +59,9 @@ use ingress_core::{
     Code, Diagnostic, HostMatch, ObjectRef, PathMatch, Policy, RouteTableBuilder, Rule, Source, UnservedRule,
 };
 
-pub use annotations::{Annotation, annotations};
+pub use annotations::{Annotation, Scope, ValueKind, annotations};
+pub(crate) use annotations::{Fault, Settings};
+pub(crate) use backends::Served;
 pub(crate) use translator::{Delta, Translator};
 
 use crate::{Config, Store};
@@ -77,7 +79,10 @@ pub fn translate(store: &Store, config: &Config) -> RouteTableBuilder {
     for rule in delta.hosts.into_iter().flat_map(|(_, rules)| rules) {
         builder.rule(rule);
     }
-    for (backend, endpoints) in delta.endpoints {
+    for Served { backend, endpoints, policy } in delta.served {
+        if let Some(policy) = policy {
+            builder.backend_policy(backend.clone(), policy);
+        }
         builder.endpoints(backend, endpoints);
     }
     for (host, certificate) in delta.certificates {

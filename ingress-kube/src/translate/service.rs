@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ingress_core::{Code, Diagnostic, Endpoint, ObjectRef, PortRef, ServiceRef, Source};
+use ingress_core::{Code, Diagnostic, Endpoint, ObjectRef, Policy, PortRef, ServiceRef, Source};
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 
+use super::annotations::Settings;
 use super::backend::Place;
 use super::key::Key;
 use super::slices::Slices;
-use super::{Output, endpoints, external_name, hints, ignored};
+use super::{Output, authorities, endpoints, external_name, hints, ignored};
 use crate::store::Stored;
 use crate::{Config, Store, Upstream};
 
@@ -31,6 +32,10 @@ pub(super) struct Resolved {
     /// Why it has no endpoints, for each backend that points at it.
     pub(super) problem: Option<Problem>,
     pub(super) endpoints: Vec<Endpoint>,
+    /// What the Service says of how requests are treated.
+    pub(super) policy: Option<Arc<Policy>>,
+    /// The Secret that it names for this.
+    pub(super) authorities: Option<Key>,
     /// Findings about the Service and its EndpointSlices.
     pub(super) findings: Vec<Diagnostic>,
     /// A Service whose coming or going changes this, besides the Service itself.
@@ -64,7 +69,9 @@ impl<'a> Lookup<'a> {
         };
         if let Some(target) = external_name::target(&stored.object) {
             let mut resolved = match external_name::resolve(self.store, self.config, stored, target, port) {
-                Ok(endpoint) => Resolved { endpoints: vec![endpoint], ..Resolved::default() },
+                Ok(endpoint) => {
+                    self.treated(stored, Resolved { endpoints: vec![endpoint], ..Resolved::default() })
+                }
                 Err(problem) => Resolved::problem(problem),
             };
             resolved.namesake = external_name::namesake(target);
@@ -79,7 +86,18 @@ impl<'a> Lookup<'a> {
         let mut out = Output::default();
         ignored::report(stored, self.config.upstream, &mut out);
         let endpoints = self.endpoints(stored, found, &mut out);
-        Resolved { endpoints, findings: out.findings, ..Resolved::default() }
+        self.treated(stored, Resolved { endpoints, findings: out.findings, ..Resolved::default() })
+    }
+
+    /// Adds what the Service says of how requests are treated.
+    fn treated(&self, service: &Stored<Service>, mut resolved: Resolved) -> Resolved {
+        let mut out = Output::default();
+        let mut settings = Settings::of_service(service, &mut out);
+        authorities::read(service, &mut settings, self.store, self.config, &mut out);
+        resolved.policy = settings.policy();
+        resolved.authorities = out.authorities;
+        resolved.findings.extend(out.findings);
+        resolved
     }
 
     fn endpoints(

@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ingress_core::{BackendRef, Certificate, Diagnostic, Endpoint, HostMatch, Rule, UnservedRule};
+use ingress_core::{BackendRef, Certificate, Diagnostic, HostMatch, Rule, UnservedRule};
 
 use super::authorities::Authorities;
 use super::backend::Use;
-use super::backends::Backends;
+use super::backends::{Backends, Served};
 use super::by_owner::{ByOwner, Edits};
 use super::certificates::Certificates;
 use super::claims::Claims;
@@ -40,7 +40,7 @@ pub(crate) struct Translator {
     backends: Backends,
     slices: Slices,
     certificates: Certificates,
-    authorities: Authorities,
+    authorities: Authorities<Key>,
     names: Names,
     defaults: Defaults,
     findings: ByOwner<About, Diagnostic>,
@@ -53,8 +53,8 @@ pub(crate) struct Translator {
 pub(crate) struct Delta {
     /// All rules of each host that may have changed.
     pub(crate) hosts: Vec<(Arc<HostMatch>, Vec<Rule>)>,
-    /// All endpoints of each backend that may have changed.
-    pub(crate) endpoints: Vec<(BackendRef, Vec<Endpoint>)>,
+    /// Each backend that may have changed.
+    pub(crate) served: Vec<Served>,
     /// The certificate of each host for which it may have changed.
     pub(crate) certificates: Vec<(HostMatch, Option<Certificate>)>,
     /// The reserved hosts and their default, if they may have changed.
@@ -143,7 +143,7 @@ impl Translator {
         }
         Delta {
             hosts: hosts.into_iter().collect(),
-            endpoints: self.backends.take_endpoints(),
+            served: self.backends.take_served(),
             certificates: self.certificates.take_changed(),
             reserved: reserve.then(|| {
                 (
@@ -210,6 +210,7 @@ impl Translator {
         let toggled: Vec<_> = dirty.toggled.iter().cloned().collect();
         let mut services = self.backends.concerned_by(&toggled, store);
         services.extend(dirty.services.iter().flat_map(|key| self.backends.of_service(key)).cloned());
+        services.extend(dirty.secrets.iter().flat_map(|key| self.backends.of_secret(key)).cloned());
         let lookup = Lookup { store, config, slices: &self.slices, names: &self.names };
         let mut concerned = BTreeSet::new();
         for service in &services {

@@ -42,7 +42,7 @@ impl Connector {
     }
 
     fn config(&self, tls: &UpstreamTls, http2: bool) -> Result<Arc<ClientConfig>, BoxError> {
-        let roots = if tls.unverified {
+        let roots = if tls.verify == Some(false) {
             self.unverified.get_or_init(trust::unverified)
         } else {
             match &tls.trust {

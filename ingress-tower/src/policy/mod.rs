@@ -18,6 +18,13 @@ use crate::{Body, BoxError, Error};
 pub(crate) use body_size::limit as limit_body;
 pub(crate) use retry::{Budgets, Retry};
 
+/// What all of these say together, the first before the others. Where only one says anything, nothing is copied.
+pub(crate) fn of(policies: [Option<&Arc<Policy>>; 3]) -> Option<Arc<Policy>> {
+    let mut said = policies.into_iter().flatten();
+    let first = said.next()?.clone();
+    Some(said.fold(first, |policy, other| Arc::new(policy.or(other))))
+}
+
 /// Sends a request as [`proxy::forward`] does, and as the policy says.
 pub(crate) async fn forward<C, B>(
     client: C,

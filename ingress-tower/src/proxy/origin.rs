@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::Version;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::uri::Authority;
 use ingress_core::RequestHost;
 
 use super::headers::{
@@ -23,6 +25,8 @@ pub(crate) struct Peer {
     pub(crate) tls: bool,
     /// The port that it was made to.
     pub(crate) port: Option<u16>,
+    /// Of the request.
+    pub(crate) version: Version,
 }
 
 /// What the endpoint is told.
@@ -34,6 +38,8 @@ pub(crate) struct Origin {
     host: Option<HeaderValue>,
     port: Option<HeaderValue>,
     id: Option<HeaderValue>,
+    forwarded: Option<HeaderValue>,
+    via: Option<HeaderValue>,
 }
 
 /// Whose word counts, and what else the endpoint is told.
@@ -41,11 +47,21 @@ pub(crate) struct Origin {
 pub(crate) struct Origins {
     pub(crate) trusted: TrustedProxies,
     pub(crate) request_ids: bool,
+    pub(crate) forwarded: bool,
+    pub(crate) via: Option<Via>,
+}
+
+/// How this gateway signs requests of each version.
+#[derive(Clone, Debug)]
+pub(crate) struct Via {
+    http10: HeaderValue,
+    http11: HeaderValue,
+    http2: HeaderValue,
 }
 
 impl Default for Origins {
     fn default() -> Self {
-        Self { trusted: TrustedProxies::default(), request_ids: true }
+        Self { trusted: TrustedProxies::default(), request_ids: true, forwarded: false, via: None }
     }
 }
 
@@ -65,6 +81,11 @@ impl Origins {
             Some(address) => self.told(headers, address, own),
             None => Origin { real_ip: own.forwarded_for.clone(), ..own },
         };
+        if self.forwarded {
+            let told = headers.get_all(header::FORWARDED).iter().filter(|_| address.is_some());
+            origin.forwarded = Some(forwarded(told, peer, host));
+        }
+        origin.via = self.via.as_ref().map(|via| via.of(peer.version).clone());
         if self.request_ids && origin.id.is_none() {
             origin.id = Some(new_id());
         }
@@ -87,6 +108,7 @@ impl Origins {
             host: host.or(own.host),
             port: port.or(usual_port).or(own.port),
             id: one(headers, &X_REQUEST_ID).filter(|id| is_id(id)).cloned(),
+            ..Origin::default()
         }
     }
 
@@ -106,7 +128,7 @@ impl Origins {
 }
 
 impl Origin {
-    /// Writes the fields, of which none is there.
+    /// Writes the fields, of which none but `Via` is there.
     pub(super) fn write(self, headers: &mut HeaderMap) {
         let fields = [
             (X_FORWARDED_FOR, self.forwarded_for),
@@ -115,13 +137,60 @@ impl Origin {
             (X_FORWARDED_HOST, self.host),
             (X_FORWARDED_PORT, self.port),
             (X_REQUEST_ID, self.id),
+            (header::FORWARDED, self.forwarded),
         ];
         for (name, value) in fields {
             if let Some(value) = value {
                 headers.insert(name, value);
             }
         }
+        if let Some(via) = self.via {
+            headers.append(header::VIA, via);
+        }
     }
+}
+
+impl Via {
+    /// Signs by host and port.
+    pub(crate) fn new(name: &Authority) -> Self {
+        let port = name.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
+        let of = |version| value(format!("{version} {}{port}", name.host()));
+        Self { http10: of("1.0"), http11: of("1.1"), http2: of("2.0") }
+    }
+
+    fn of(&self, version: Version) -> &HeaderValue {
+        match version {
+            Version::HTTP_10 => &self.http10,
+            Version::HTTP_2 => &self.http2,
+            _ => &self.http11,
+        }
+    }
+}
+
+/// The list of proxies as it came, and who sent it (RFC 7239 section 4).
+fn forwarded<'h>(
+    told: impl Iterator<Item = &'h HeaderValue>,
+    peer: Peer,
+    host: Option<&HeaderValue>,
+) -> HeaderValue {
+    let mut list = Vec::new();
+    for line in told {
+        list.extend_from_slice(line.as_bytes());
+        list.extend_from_slice(b", ");
+    }
+    let node = match peer.address.map(|address| address.to_canonical()) {
+        Some(IpAddr::V4(address)) => format!("for={address}"),
+        Some(IpAddr::V6(address)) => format!("for=\"[{address}]\""),
+        None => "for=unknown".into(),
+    };
+    list.extend_from_slice(node.as_bytes());
+    if let Some(host) = host {
+        list.extend_from_slice(b";host=\"");
+        list.extend_from_slice(host.as_bytes());
+        list.push(b'"');
+    }
+    list.extend_from_slice(if peer.tls { b";proto=https" } else { b";proto=http" });
+    value(list)
 }
 
 /// The value of a field that stands there once.
@@ -182,137 +251,4 @@ fn value(text: impl Into<Bytes>) -> HeaderValue {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Address, scheme, host and port that the endpoint is told, and the list.
-    fn told(peer: &str, fields: &[(&'static str, &'static str)]) -> [String; 5] {
-        let mut headers = HeaderMap::new();
-        for (name, value) in fields {
-            headers.append(*name, HeaderValue::from_static(value));
-        }
-        let origins =
-            Origins { trusted: "10.0.0.0/8, fd00::/8, 192.0.2.1".parse().unwrap(), request_ids: true };
-        let peer = Peer { address: peer.parse().ok(), tls: false, port: Some(8080) };
-        let mut out = HeaderMap::new();
-        origins.of(&headers, peer, Some(&HeaderValue::from_static("own.example"))).write(&mut out);
-        let names = [X_REAL_IP, X_FORWARDED_PROTO, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_FOR];
-        names.map(|name| out.get(name).map_or("-", |value| value.to_str().unwrap()).into())
-    }
-
-    #[test]
-    fn who_is_believed_and_what() {
-        let all = [
-            ("x-forwarded-for", "198.51.100.7"),
-            ("x-forwarded-proto", "HTTPS"),
-            ("x-forwarded-host", "shop.example"),
-            ("x-forwarded-port", "8443"),
-        ];
-        type Fields = [(&'static str, &'static str)];
-        let table: [(&str, &Fields, [&str; 5]); 16] = [
-            ("", &[], ["-", "http", "own.example", "8080", "-"]),
-            ("203.0.113.9", &all, ["203.0.113.9", "http", "own.example", "8080", "203.0.113.9"]),
-            ("10.1.1.1", &[], ["10.1.1.1", "http", "own.example", "8080", "10.1.1.1"]),
-            ("10.1.1.1", &all, ["198.51.100.7", "https", "shop.example", "8443", "198.51.100.7, 10.1.1.1"]),
-            (
-                "::ffff:10.1.1.1",
-                &all[..1],
-                ["198.51.100.7", "http", "own.example", "8080", "198.51.100.7, 10.1.1.1"],
-            ),
-            ("fd00::1", &all[..2], ["198.51.100.7", "https", "own.example", "443", "198.51.100.7, fd00::1"]),
-            // The client wrote the first address itself.
-            (
-                "10.1.1.1",
-                &[("x-forwarded-for", "1.1.1.1, 198.51.100.7"), ("x-forwarded-for", "10.2.2.2, 192.0.2.1")],
-                [
-                    "198.51.100.7",
-                    "http",
-                    "own.example",
-                    "8080",
-                    "1.1.1.1, 198.51.100.7, 10.2.2.2, 192.0.2.1, 10.1.1.1",
-                ],
-            ),
-            // All are proxies: the first of them asks for itself.
-            (
-                "10.1.1.1",
-                &[("x-forwarded-for", "10.3.3.3,10.2.2.2")],
-                ["10.3.3.3", "http", "own.example", "8080", "10.3.3.3,10.2.2.2, 10.1.1.1"],
-            ),
-            // Nobody knows who stands behind an address that cannot be read.
-            (
-                "10.1.1.1",
-                &[("x-forwarded-for", "1.1.1.1, unknown, 10.2.2.2")],
-                ["10.2.2.2", "http", "own.example", "8080", "1.1.1.1, unknown, 10.2.2.2, 10.1.1.1"],
-            ),
-            (
-                "10.1.1.1",
-                &[("x-forwarded-for", "198.51.100.7:4711")],
-                ["198.51.100.7", "http", "own.example", "8080", "198.51.100.7:4711, 10.1.1.1"],
-            ),
-            (
-                "10.1.1.1",
-                &[("x-forwarded-for", "[2001:db8::7]:4711")],
-                ["2001:db8::7", "http", "own.example", "8080", "[2001:db8::7]:4711, 10.1.1.1"],
-            ),
-            (
-                "10.1.1.1",
-                &[("x-forwarded-for", "[2001:db8::7]")],
-                ["2001:db8::7", "http", "own.example", "8080", "[2001:db8::7], 10.1.1.1"],
-            ),
-            (
-                "10.1.1.1",
-                &[("x-forwarded-proto", "ftp")],
-                ["10.1.1.1", "http", "own.example", "8080", "10.1.1.1"],
-            ),
-            (
-                "10.1.1.1",
-                &[("x-forwarded-proto", "https"), ("x-forwarded-proto", "http")],
-                ["10.1.1.1", "http", "own.example", "8080", "10.1.1.1"],
-            ),
-            (
-                "10.1.1.1",
-                &[("x-forwarded-host", "a b")],
-                ["10.1.1.1", "http", "own.example", "8080", "10.1.1.1"],
-            ),
-            (
-                "10.1.1.1",
-                &[("x-forwarded-port", "70000")],
-                ["10.1.1.1", "http", "own.example", "8080", "10.1.1.1"],
-            ),
-        ];
-        for (peer, fields, want) in table {
-            assert_eq!(told(peer, fields), want, "{peer} {fields:?}");
-        }
-    }
-
-    #[test]
-    fn ids_are_kept_from_trusted_proxies_and_made_for_all_others() {
-        let id = |peer: &str, id: &'static str| {
-            let headers = HeaderMap::from_iter([(X_REQUEST_ID, HeaderValue::from_static(id))]);
-            let origins = Origins { trusted: "10.0.0.0/8".parse().unwrap(), request_ids: true };
-            let peer = Peer { address: peer.parse().ok(), ..Peer::default() };
-            origins.of(&headers, peer, None).id.unwrap().to_str().unwrap().to_owned()
-        };
-        let long = "x".repeat(MAX_ID + 1).leak();
-        assert_eq!(id("10.0.0.1", "an-id"), "an-id");
-        assert_eq!(id("10.0.0.1", &long[1..]), &long[1..]);
-        let mut made: Vec<_> = [
-            ("192.0.2.7", "an-id"),
-            ("", "an-id"),
-            ("10.0.0.1", ""),
-            ("10.0.0.1", "a b"),
-            ("10.0.0.1", long),
-        ]
-        .map(|(peer, text)| id(peer, text))
-        .into();
-        assert!(
-            made.iter().all(|id| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())),
-            "{made:?}"
-        );
-        made.sort();
-        made.dedup();
-        assert_eq!(made.len(), 5);
-        let none = Origins { request_ids: false, ..Origins::default() };
-        assert!(none.of(&HeaderMap::new(), Peer::default(), None).id.is_none());
-    }
-}
+mod tests;

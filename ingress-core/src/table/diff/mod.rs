@@ -91,12 +91,14 @@ pub struct BackendChange {
 /// How many conditions of a host are met by requests for rules that have none.
 const CONDITIONS: usize = 16;
 
-/// The first of the conditions of a host.
-fn few(mut conditions: BTreeSet<&Conditions>) -> BTreeSet<&Conditions> {
-    while conditions.len() > CONDITIONS {
-        conditions.pop_last();
-    }
-    conditions
+/// The first few conditions of a host.
+fn few_conditions<'t>(regions: &[Region<'t>]) -> Vec<&'t Conditions> {
+    let all = regions.iter().map(|region| region.conditions);
+    let mut all: Vec<_> = all.filter(|conditions| !conditions.is_empty()).collect();
+    all.sort_unstable();
+    all.dedup();
+    all.truncate(CONDITIONS);
+    all
 }
 
 // ===== impl RouteTable =====
@@ -113,9 +115,7 @@ impl RouteTable {
             let mut regions: Vec<_> = reachable.map(Region::of).collect();
             regions.sort_by(|a, b| a.order().cmp(&b.order()));
             regions.dedup_by(|a, b| a.is_same(b));
-            let conditions = regions.iter().map(|region| region.conditions);
-            let conditions = conditions.filter(|conditions| !conditions.is_empty()).collect();
-            let conditions = few(conditions);
+            let conditions = few_conditions(&regions);
             let changes = regions.into_iter().filter_map(|region| {
                 let mut change = None;
                 for request in requests(&region, &conditions, &host.name, &samples.token) {
@@ -161,7 +161,7 @@ impl RouteTable {
             let shares = table.routes().filter_map(|found| {
                 let region = Region::of(found.route);
                 let key = (found.route.host().to_string(), region.what());
-                requests(&region, &BTreeSet::new(), "any.invalid", &samples.token)
+                requests(&region, &[], "any.invalid", &samples.token)
                     .is_empty()
                     .then(|| (key, Served::new(Ok(Some(found)))))
             });

@@ -117,7 +117,7 @@ impl Samples {
 /// meet the conditions of `others`, which may be what is left when it goes.
 pub(super) fn requests(
     region: &Region<'_>,
-    others: &BTreeSet<&Conditions>,
+    others: &[&Conditions],
     host: &str,
     token: &str,
 ) -> Vec<SampleRequest> {

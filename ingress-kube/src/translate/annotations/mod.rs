@@ -13,14 +13,14 @@ use std::sync::Arc;
 
 use http::{HeaderName, Method};
 use ingress_core::{Code, Conditions, Diagnostic, ObjectRef, Policy, Source, Trust, ValueMatch};
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use k8s_openapi::api::networking::v1::Ingress;
 
 pub(super) use path_syntax::PathSyntax;
 pub(super) use split::Splits;
 
 use list::ANNOTATIONS;
-pub use list::Annotation;
+pub use list::{Annotation, Scope, ValueKind};
 use policy::Treatment;
 
 use super::{Output, hints};
@@ -34,7 +34,7 @@ type Setting<T> = Option<Result<T, Diagnostic>>;
 
 /// What the annotations of an Ingress say, and the parameters of its class where it says nothing.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Settings<'a> {
+pub(crate) struct Settings<'a> {
     pub(super) path_syntax: Setting<PathSyntax>,
     methods: Setting<Vec<Method>>,
     headers: Setting<Vec<(HeaderName, ValueMatch)>>,
@@ -45,9 +45,9 @@ pub(super) struct Settings<'a> {
 
 /// What is wrong with a value, and what to write instead.
 #[derive(Debug, PartialEq, Eq)]
-struct Fault {
-    message: String,
-    help: String,
+pub(crate) struct Fault {
+    pub(crate) message: String,
+    pub(crate) help: String,
 }
 
 /// All annotations of the domain `ingress.gateway` that are read, for help texts and documents.
@@ -83,7 +83,7 @@ impl<'a> Settings<'a> {
                 false => format!("data.{}", key.escape_debug()),
             };
             match find(key) {
-                Some(known) if known.for_classes => {
+                Some(known) if known.scope.has_classes() => {
                     settings.set(known, text, &parameters.source, &field, out);
                 }
                 Some(_) => {
@@ -93,9 +93,8 @@ impl<'a> Settings<'a> {
                     out.find(Code::InvalidAnnotation, &parameters.source, field, message, help);
                 }
                 None => {
-                    let names = || ANNOTATIONS.iter().filter(|known| known.for_classes);
                     let message = format!("{key:?} is no parameter of a class, and has no effect");
-                    let help = instead(key, "", names().map(|known| known.name));
+                    let help = instead(key, "", names(Scope::has_classes));
                     out.find(Code::UnknownAnnotation, &parameters.source, field, message, help);
                 }
             }
@@ -121,12 +120,53 @@ impl<'a> Settings<'a> {
                 Some(known) => self.set(known, text, &ingress.source, &field(name), out),
                 None => {
                     let message = format!("there is no annotation {annotation:?}, so it has no effect");
-                    let help = instead(name, DOMAIN, ANNOTATIONS.iter().map(|known| known.name));
+                    let help = instead(name, DOMAIN, names(|_| true));
                     out.find(Code::UnknownAnnotation, &ingress.source, field(name), message, help);
                 }
             }
         }
         self
+    }
+
+    /// What a Service says of its endpoints.
+    pub(super) fn of_service(service: &'a Stored<Service>, out: &mut Output) -> Self {
+        let mut settings = Self::default();
+        for (annotation, text) in service.object.metadata.annotations.iter().flatten() {
+            let Some(name) = own_name(annotation) else { continue };
+            match find(name) {
+                Some(known) if known.scope.has_services() => {
+                    settings.set(known, text, &service.source, &field(name), out);
+                }
+                Some(_) => {
+                    let message = format!("{annotation} is about routes, so a Service cannot have it");
+                    let help = "write it on the Ingress";
+                    out.find(Code::InvalidAnnotation, &service.source, field(name), message, help);
+                }
+                None => {
+                    let message = format!("there is no annotation {annotation:?}, so it has no effect");
+                    let help = instead(name, DOMAIN, names(Scope::has_services));
+                    out.find(Code::UnknownAnnotation, &service.source, field(name), message, help);
+                }
+            }
+        }
+        settings
+    }
+
+    /// What a name and a value say that hold for a whole gateway.
+    pub(crate) fn set_default(&mut self, name: &str, text: &str) -> Result<(), Fault> {
+        let Some(known) = find(name).filter(|known| known.scope.has_gateways()) else {
+            let message = format!("there is no policy {name:?}");
+            return Err(Fault::new(message, instead(name, "", names(Scope::has_gateways))));
+        };
+        let mut found = None;
+        let mut settings = self.clone();
+        (known.read)(&mut settings, text, &mut |fault: Fault| {
+            let finding = Diagnostic::new(Code::InvalidAnnotation, None, &*fault.message, &*fault.help);
+            found = Some(fault);
+            finding
+        });
+        *self = settings.without_split();
+        found.map_or(Ok(()), Err)
     }
 
     /// What a request must meet besides host and path; the finding, if that cannot be read. Then no request
@@ -146,7 +186,7 @@ impl<'a> Settings<'a> {
     }
 
     /// How requests are treated, if anything is said of that.
-    pub(super) fn policy(&self) -> Option<Arc<Policy>> {
+    pub(crate) fn policy(&self) -> Option<Arc<Policy>> {
         (self.treatment != Treatment::default()).then(|| Arc::new(self.treatment.policy()))
     }
 
@@ -161,7 +201,7 @@ impl<'a> Settings<'a> {
     }
 
     /// Whether what is said of retries has no effect, for there are none.
-    pub(super) fn retries_in_vain(&self) -> bool {
+    pub(crate) fn retries_in_vain(&self) -> bool {
         self.treatment.retry_on.is_some() && self.treatment.retries.is_none_or(|retries| retries == 0)
     }
 
@@ -193,6 +233,11 @@ fn list<T>(setting: &Setting<Vec<T>>) -> Result<&[T], &Diagnostic> {
 
 fn find(name: &str) -> Option<&'static Annotation> {
     ANNOTATIONS.iter().find(|known| known.name == name)
+}
+
+/// The names of annotations that may stand somewhere.
+fn names(may: fn(Scope) -> bool) -> impl Iterator<Item = &'static str> + Clone {
+    ANNOTATIONS.iter().filter(move |known| may(known.scope)).map(|known| known.name)
 }
 
 /// What to write instead of a name that nobody knows.
@@ -227,7 +272,6 @@ mod tests {
             assert!(!known.meaning.is_empty() && !known.meaning.ends_with('.'), "{}", known.name);
             assert!(ANNOTATIONS[..index].iter().all(|other| other.name != known.name), "{}", known.name);
         }
-        let known = || ANNOTATIONS.iter().map(|known| known.name);
         for (name, want) in [
             ("path_syntax", "write ingress.gateway/path-syntax"),
             ("Split", "write ingress.gateway/split"),
@@ -237,7 +281,7 @@ mod tests {
                 "leave it out; there are path-syntax, match-method, match-header, match-query, split and others",
             ),
         ] {
-            assert_eq!(instead(name, DOMAIN, known()), want);
+            assert_eq!(instead(name, DOMAIN, names(|_| true)), want);
         }
     }
 }

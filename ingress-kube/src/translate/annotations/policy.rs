@@ -22,14 +22,12 @@ pub(super) struct Treatment {
     pub(super) policy: Policy,
     pub(super) retries: Option<u32>,
     pub(super) retry_on: Option<Retries>,
-    pub(super) verify: Option<bool>,
     pub(super) ca_secret: Option<Box<str>>,
 }
 
 impl Treatment {
     pub(super) fn policy(&self) -> Policy {
         let mut policy = self.policy.clone();
-        policy.tls.unverified = self.verify == Some(false);
         policy.retries = self.retries.map(|attempts| {
             let mut retries = self.retry_on.clone().unwrap_or_else(|| Retries::up_to(0));
             retries.attempts = attempts;
@@ -109,7 +107,7 @@ pub(super) fn size(text: &str) -> Result<u64, Fault> {
 pub(super) fn protocol(text: &str) -> Result<Protocol, Fault> {
     let named = spoken::named(&text.trim().to_ascii_lowercase());
     named.ok_or_else(|| {
-        let message = format!("{text:?} is no protocol, so the Service says what is spoken");
+        let message = format!("{text:?} is no protocol, so it has no effect");
         Fault::new(message, format!("write {}", spoken::NAMES))
     })
 }
@@ -138,7 +136,7 @@ pub(super) fn secret(text: &str) -> Result<Box<str>, Fault> {
     match text.trim() {
         "" => Err(Fault::new("no Secret is named", "write the name of a Secret with ca.crt in it")),
         name if name.contains('/') => Err(Fault::new(
-            format!("the Secret must be in the namespace of the Ingress: {name:?}"),
+            format!("the Secret must be in the same namespace: {name:?}"),
             "write just its name",
         )),
         name => Ok(name.into()),

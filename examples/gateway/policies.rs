@@ -1,0 +1,153 @@
+//! How requests are treated where no object says anything else: a file, and flags that come before it.
+//!
+//! There is a flag for each annotation that may hold for a whole gateway, by its name.
+
+use std::path::PathBuf;
+
+use clap::{Arg, ArgMatches, Command, Error, FromArgMatches, value_parser};
+use ingress_core::Policy;
+use ingress_kube::{Annotation, Defaults, ValueKind};
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PolicyOptions {
+    config: Option<PathBuf>,
+    /// Names and values, in the order of the names.
+    values: Vec<(&'static str, String)>,
+}
+
+fn policies() -> impl Iterator<Item = &'static Annotation> {
+    ingress_kube::annotations().iter().filter(|annotation| annotation.scope.has_gateways())
+}
+
+impl PolicyOptions {
+    /// The policy of this gateway.
+    ///
+    /// # Errors
+    ///
+    /// A flag or a file that cannot be used, in one line that names it.
+    pub(crate) fn policy(&self) -> Result<Policy, String> {
+        let read = |path: &PathBuf| {
+            Defaults::read(path).map_err(|error| format!("--config {}: {error}", path.display()))
+        };
+        let mut defaults = self.config.as_ref().map(read).transpose()?.unwrap_or_default();
+        // An empty text, as templates of Deployments leave it, is none.
+        for (name, value) in self.values.iter().filter(|(_, value)| !value.is_empty()) {
+            defaults.set(name, value).map_err(|error| format!("--{error}"))?;
+        }
+        defaults.policy().map_err(|error| format!("--{error}"))
+    }
+}
+
+impl clap::Args for PolicyOptions {
+    fn augment_args(command: Command) -> Command {
+        let config = Arg::new("config")
+            .long("config")
+            .env("INGRESS_CONFIG")
+            .value_name("FILE")
+            .value_parser(value_parser!(PathBuf))
+            .help(
+                "YAML file with settings that no flag has; examples/gateway.schema.json says which there are",
+            );
+        let heading = "Where no Ingress, class or Service says anything else";
+        let flags = policies().map(|Annotation { name, meaning, value, .. }| {
+            let value = match value {
+                ValueKind::Duration => "TIME",
+                ValueKind::Size => "BYTES",
+                ValueKind::Count => "N",
+                ValueKind::Switch => "BOOL",
+                _ => "VALUE",
+            };
+            let env = format!("INGRESS_{}", name.to_uppercase().replace('-', "_"));
+            let mut help = meaning.to_string();
+            help[..1].make_ascii_uppercase();
+            Arg::new(*name).long(*name).env(env).value_name(value).help(help)
+        });
+        command.arg(config).next_help_heading(heading).args(flags).next_help_heading(None::<&str>)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for PolicyOptions {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let value = |known: &'static Annotation| {
+            matches.get_one::<String>(known.name).map(|value| (known.name, value.clone()))
+        };
+        Ok(Self {
+            config: matches.get_one("config").cloned(),
+            values: policies().filter_map(value).collect(),
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// The form of the file, as editors and checks read it.
+    fn schema() -> Value {
+        let property = |annotation: &Annotation| {
+            let kinds = match annotation.value {
+                ValueKind::Size | ValueKind::Count => json!(["string", "integer"]),
+                ValueKind::Switch => json!(["string", "boolean"]),
+                _ => json!("string"),
+            };
+            let mut description = annotation.meaning.to_owned();
+            description[..1].make_ascii_uppercase();
+            (annotation.name.to_owned(), json!({ "type": kinds, "description": description }))
+        };
+        json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": "Settings of the gateway, for --config",
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+                "policy": {
+                    "description": "How requests are treated where no Ingress, class or Service says anything else",
+                    "type": "object",
+                    "additionalProperties": false,
+                    "properties": policies().map(property).collect::<serde_json::Map<_, _>>(),
+                },
+            },
+        })
+    }
+
+    /// `BLESS=1` writes it anew.
+    #[test]
+    fn the_schema_is_published() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("gateway.schema.json");
+        let text = serde_json::to_string_pretty(&schema()).unwrap() + "\n";
+        if std::env::var_os("BLESS").is_some() {
+            fs::write(&path, &text).unwrap();
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), text, "run this test with BLESS=1");
+    }
+
+    #[test]
+    fn flags_come_before_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("gateway.yaml");
+        fs::write(&path, "policy: {retries: 1, retry-on: reset, max-body-size: 10}\n").unwrap();
+        let mut options = PolicyOptions { config: Some(path), values: vec![("retries", "3".into())] };
+        options.values.push(("idle-timeout", String::new()));
+        let policy = options.policy().unwrap();
+        assert_eq!((policy.retries.unwrap().attempts, policy.max_body_size), (3, Some(10)));
+        assert!(policy.idle_timeout.is_none());
+        options.values[0].1 = "many".into();
+        assert!(options.policy().unwrap_err().starts_with("--retries: the number of retries cannot be used"));
+        options.config = Some("/nonexistent".into());
+        assert!(options.policy().unwrap_err().starts_with("--config /nonexistent: the file cannot be read"));
+    }
+}
