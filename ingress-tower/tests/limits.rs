@@ -190,3 +190,52 @@ async fn an_old_connection_ends_after_an_answer() {
     };
     within("GOAWAY", told_to_go).await;
 }
+
+/// Each of them holds what it holds, and nobody waits for it.
+#[tokio::test]
+async fn two_hundred_slow_clients_do_not_slow_a_fast_one() {
+    let echo = Echo::start("a").await;
+    let large = Upstream::bind().await;
+    let reader = {
+        let rule = |path, backend: &str| {
+            let path = ingress_core::PathMatch::prefix(path).unwrap();
+            ingress_core::Rule::new(HOST.parse().unwrap(), path, backend.parse().unwrap())
+        };
+        let mut rules = ingress_core::RouteTable::builder();
+        rules.rule(rule("/", "default/shop:80")).rule(rule("/large", "default/large:80"));
+        let endpoint = |addr| [ingress_core::Endpoint::new(addr)];
+        rules.endpoints("default/shop:80".parse().unwrap(), endpoint(echo.addr));
+        rules.endpoints("default/large:80".parse().unwrap(), endpoint(large.addr));
+        ingress_core::table(rules.build().0).0
+    };
+    let server = Server::new().max_connections_per_client(300);
+    let gateway = Gateway::start(server, IngressService::new(reader)).await;
+    let mut slow = Vec::new();
+    for number in 0..200 {
+        let mut client = gateway.client().await;
+        match number % 4 {
+            0 => client.send("GET / HTTP/1.1\r\nHost: shop.ex").await,
+            1 => {
+                let head = "POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 100000\r\n\r\n";
+                client.send(head.to_owned() + &"x".repeat(number)).await;
+            }
+            2 => client.send("PRI * HTTP/2.0\r\n").await,
+            _ => {
+                client.send("GET /large HTTP/1.1\r\nHost: shop.example\r\n\r\n").await;
+                let mut endpoint = large.accept().await;
+                endpoint.head().await;
+                endpoint.send("HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n").await;
+                // Whatever the client's side takes while it does not read.
+                let send = async move { while endpoint.try_send([0; 65536]).await {} };
+                tokio::spawn(send);
+            }
+        }
+        slow.push(client);
+    }
+    let mut fast = gateway.client().await;
+    for _ in 0..500 {
+        fast.send(GET).await;
+        assert_eq!(fast.message().await.status(), 200);
+    }
+    assert_eq!(slow.len(), 200);
+}

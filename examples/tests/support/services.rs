@@ -1,7 +1,9 @@
 //! Services that answer every GET with a text of their own.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Answers with `text` on a free port of the loopback until the test process ends.
 pub fn start(text: &str) -> SocketAddr {
@@ -15,6 +17,46 @@ pub fn start(text: &str) -> SocketAddr {
         }
     });
     address
+}
+
+/// A server that ends as a Pod does: it takes no more connections, answers what was asked, and closes.
+pub struct Pod {
+    pub address: SocketAddr,
+    state: Arc<PodState>,
+}
+
+#[derive(Default)]
+struct PodState {
+    stopped: AtomicBool,
+    connections: Mutex<Vec<TcpStream>>,
+}
+
+impl Pod {
+    pub fn start(address: SocketAddr, text: &'static str) -> Self {
+        let listener = TcpListener::bind(address).expect("a free address");
+        let state = Arc::<PodState>::default();
+        let shared = state.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let mut connections = shared.connections.lock().expect("no thread panics");
+                if shared.stopped.load(Ordering::Relaxed) {
+                    return;
+                }
+                connections.push(stream.try_clone().expect("a descriptor"));
+                std::thread::spawn(move || serve(stream, text));
+            }
+        });
+        Self { address, state }
+    }
+
+    pub fn stop(&self) {
+        let connections = self.state.connections.lock().expect("no thread panics");
+        self.state.stopped.store(true, Ordering::Relaxed);
+        // Whoever waits for a request sees the end of the stream; an answer is still written.
+        connections.iter().for_each(|connection| drop(connection.shutdown(Shutdown::Read)));
+        // Wakes the listener, so that it closes.
+        drop(TcpStream::connect(self.address));
+    }
 }
 
 /// An address of the loopback that refuses connections, and that nobody else gets until the test process ends.
