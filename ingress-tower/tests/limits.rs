@@ -226,8 +226,8 @@ async fn two_hundred_slow_clients_do_not_slow_a_fast_one() {
                 endpoint.head().await;
                 endpoint.send("HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n").await;
                 // Whatever the client's side takes while it does not read.
-                let send = async move { while endpoint.try_send([0; 65536]).await {} };
-                tokio::spawn(send);
+                let chunk = vec![0; 65536];
+                tokio::spawn(async move { while endpoint.try_send(&chunk).await {} });
             }
         }
         slow.push(client);
