@@ -1,19 +1,25 @@
 //! A stream whose first bytes were looked at, and which counts what it reads.
 
+use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::stall::Stall;
 
 /// What every HTTP/2 connection begins with (RFC 9113 section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// How many bytes are read at once until the protocol is known: most requests fit.
+const FIRST: usize = 1024;
 
 /// The protocol that a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,9 +36,10 @@ pub(super) struct Activity(Arc<AtomicU64>);
 #[derive(Debug)]
 pub(super) struct ServerIo<T> {
     inner: TokioIo<T>,
-    first: [u8; PREFACE.len()],
-    /// Which of `first` is still to be read.
-    unread: std::ops::Range<usize>,
+    /// What of them is still to be read.
+    first: Bytes,
+    /// Whether the stream is likely to hold more.
+    more: bool,
     activity: Activity,
     /// How long the client has not taken what it is sent.
     unwritten: Stall,
@@ -45,24 +52,37 @@ impl<T: AsyncRead + Unpin> ServerIo<T> {
     ///
     /// Those of the stream, and `UnexpectedEof` when it ends before anything was sent.
     pub(super) async fn detect(mut stream: T, write_timeout: Duration) -> io::Result<(Self, Protocol)> {
-        let mut first = [0; PREFACE.len()];
-        let mut len = 0;
-        while len < first.len() && first[..len] == PREFACE[..len] {
-            match stream.read(&mut first[len..]).await? {
-                0 if len == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+        let mut first = BytesMut::new();
+        let mut more = false;
+        while PREFACE.starts_with(&first) && first.len() < PREFACE.len() {
+            match poll_fn(|cx| read_to(&mut stream, &mut first, cx)).await? {
+                0 if first.is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
                 0 => break,
-                read => len += read,
+                read => more = read == FIRST,
             }
         }
-        let protocol = if first == *PREFACE { Protocol::Http2 } else { Protocol::Http1 };
+        let protocol = if first.starts_with(PREFACE) { Protocol::Http2 } else { Protocol::Http1 };
         let (inner, unwritten) = (TokioIo::new(stream), Stall::new(write_timeout));
-        let io = Self { inner, first, unread: 0..len, activity: Activity::default(), unwritten };
-        Ok((io, protocol))
+        let (first, activity) = (first.freeze(), Activity::default());
+        Ok((Self { inner, first, more, activity, unwritten }, protocol))
     }
 
     pub(super) fn activity(&self) -> Activity {
         self.activity.clone()
     }
+}
+
+/// Adds what the stream has to `bytes`. While it has nothing, no memory is held for it.
+fn read_to<T: AsyncRead + Unpin>(
+    stream: &mut T,
+    bytes: &mut BytesMut,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    let mut room = [MaybeUninit::uninit(); FIRST];
+    let mut read = ReadBuf::uninit(&mut room);
+    ready!(Pin::new(stream).poll_read(cx, &mut read))?;
+    bytes.extend_from_slice(read.filled());
+    Poll::Ready(Ok(read.filled().len()))
 }
 
 impl Activity {
@@ -83,14 +103,21 @@ impl<T: AsyncRead + Unpin> hyper::rt::Read for ServerIo<T> {
         mut buf: hyper::rt::ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if !this.unread.is_empty() {
-            let len = this.unread.len().min(buf.remaining());
-            buf.put_slice(&this.first[this.unread.start..this.unread.start + len]);
-            this.unread.start += len;
+        let again = !this.first.is_empty();
+        if again {
+            let len = this.first.len().min(buf.remaining());
+            buf.put_slice(&this.first.split_to(len));
             this.activity.note();
-            return Poll::Ready(Ok(()));
+            if !this.first.is_empty() || !this.more {
+                return Poll::Ready(Ok(()));
+            }
+            // The rest belongs to the same read: whoever reads a little first makes room for much more.
+            this.first = Bytes::new();
         }
         let read = Pin::new(&mut this.inner).poll_read(cx, buf);
+        if again {
+            return Poll::Ready(Ok(()));
+        }
         if read.is_ready() {
             this.activity.note();
         }
@@ -146,6 +173,8 @@ impl<T: tokio::io::AsyncWrite + Unpin> hyper::rt::Write for ServerIo<T> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncReadExt;
+
     use super::*;
 
     #[tokio::test]
