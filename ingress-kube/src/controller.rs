@@ -1,11 +1,9 @@
 //! Objects in, tables out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use ingress_core::{
-    Diagnostic, Diagnostics, HostMatch, RouteTable, Source, TableEditor, TableReader, TableWriter,
-};
+use ingress_core::{Diagnostic, Diagnostics, HostMatch, RouteTable, TableEditor, TableReader, TableWriter};
 
 use crate::Config;
 use crate::object::{Object, ObjectKey, Origin};
@@ -25,6 +23,7 @@ pub struct IngressController {
     writer: TableWriter,
     findings: Vec<Diagnostic>,
     changes: BTreeMap<ObjectKey, Change>,
+    untranslated: BTreeSet<ObjectKey>,
     dirty: bool,
 }
 
@@ -72,6 +71,7 @@ impl IngressController {
             writer,
             findings: Vec::new(),
             changes: BTreeMap::new(),
+            untranslated: BTreeSet::new(),
             dirty: true,
         }
     }
@@ -138,13 +138,16 @@ impl IngressController {
 
     /// As [`IngressController::publish`], where `locate` may know the line of the field that a finding is
     /// about.
-    pub(crate) fn publish_located(&mut self, locate: impl FnMut(&Source) -> Option<u32>) -> Report {
+    #[cfg(feature = "manifests")]
+    pub(crate) fn publish_located(
+        &mut self,
+        locate: impl FnMut(&ingress_core::Source) -> Option<u32>,
+    ) -> Report {
         self.publish_built(|editor| editor.build_located(locate))
     }
 
     fn publish_built(&mut self, build: impl FnOnce(&mut TableEditor) -> (RouteTable, Diagnostics)) -> Report {
-        let delta = self.translator.update(&self.store, &self.config, self.changes.keys());
-        self.edit(delta);
+        self.translate();
         let (table, diagnostics) = build(&mut self.editor);
         let totals = self.translator.totals();
         let mut report = Report {
@@ -163,6 +166,33 @@ impl IngressController {
         report.generation = self.writer.publish(table);
         self.dirty = false;
         report
+    }
+
+    /// Translates what changed since the last time.
+    pub(crate) fn translate(&mut self) {
+        let untranslated = std::mem::take(&mut self.untranslated);
+        let delta = self.translator.update(&self.store, &self.config, &untranslated);
+        self.edit(delta);
+    }
+
+    /// Makes `objects` all of their kind and namespace; `None` is all namespaces.
+    #[cfg(feature = "client")]
+    pub(crate) fn replace_part(
+        &mut self,
+        kind: crate::Kind,
+        namespace: Option<&str>,
+        objects: impl IntoIterator<Item = Object>,
+    ) {
+        for (key, change) in self.store.replace_part(kind, namespace, objects) {
+            self.note(key, change);
+        }
+    }
+
+    /// The translator, with everything translated that changed.
+    #[cfg(feature = "client")]
+    pub(crate) fn translator(&mut self) -> &mut Translator {
+        self.translate();
+        &mut self.translator
     }
 
     fn edit(&mut self, delta: Delta) {
@@ -190,6 +220,7 @@ impl IngressController {
             return;
         }
         self.dirty = true;
+        self.untranslated.insert(key.clone());
         let noted = self.changes.entry(key).or_insert(Change::Unchanged);
         *noted = noted.then(change);
     }

@@ -21,6 +21,8 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+#[cfg(feature = "client")]
+pub mod client;
 mod config;
 mod controller;
 mod default_backend;
@@ -48,4 +50,6 @@ pub use ownership::HostOwnershipError;
 pub use ownership::{HostOwnership, HostPattern};
 pub use secret::{LoadCertificate, LoadTrust, TlsData};
 pub use store::{Change, Counts, Store};
+#[cfg(feature = "client")]
+use translate::causes;
 pub use translate::{Annotation, Scope, ValueKind, annotations, translate};

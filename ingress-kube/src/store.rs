@@ -131,6 +131,30 @@ impl Store {
         changes
     }
 
+    /// As [`Store::replace`], for the objects of one kind in one namespace, or in all.
+    #[cfg(feature = "client")]
+    pub(crate) fn replace_part(
+        &mut self,
+        kind: Kind,
+        namespace: Option<&str>,
+        objects: impl IntoIterator<Item = Object>,
+    ) -> Vec<(ObjectKey, Change)> {
+        let is_part =
+            |key: &ObjectKey| key.kind == kind && namespace.is_none_or(|only| *key.namespace == *only);
+        let mut gone: BTreeSet<ObjectKey> = self.keys().filter(is_part).collect();
+        let mut changes = Vec::new();
+        for object in objects {
+            let key = object.key();
+            gone.remove(&key);
+            changes.push((key, self.apply(object, None)));
+        }
+        changes.extend(gone.into_iter().map(|key| {
+            let change = self.delete(&key);
+            (key, change)
+        }));
+        changes
+    }
+
     /// The keys of all objects.
     pub fn keys(&self) -> impl Iterator<Item = ObjectKey> + '_ {
         let ingresses = self.ingresses.iter().map(|stored| stored.key(Kind::Ingress));

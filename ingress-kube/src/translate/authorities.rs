@@ -12,29 +12,56 @@ use crate::{Config, Store, secret};
 
 /// Who names each Secret, and is looked at again when it changes.
 #[derive(Debug)]
-pub(super) struct Authorities<U>(BTreeMap<Key, BTreeSet<U>>);
+pub(super) struct Authorities<U> {
+    users: BTreeMap<Key, BTreeSet<U>>,
+    /// Secrets that got their first user or lost their last one.
+    #[cfg(feature = "client")]
+    toggled: Vec<Key>,
+}
 
 impl<U> Default for Authorities<U> {
     fn default() -> Self {
-        Self(BTreeMap::new())
+        Self {
+            users: BTreeMap::new(),
+            #[cfg(feature = "client")]
+            toggled: Vec::new(),
+        }
     }
 }
 
 impl<U: Ord + Clone> Authorities<U> {
     pub(super) fn add(&mut self, secret: &Key, user: &U) {
-        self.0.entry(secret.clone()).or_default().insert(user.clone());
+        #[cfg(feature = "client")]
+        if !self.names(secret) {
+            self.toggled.push(secret.clone());
+        }
+        self.users.entry(secret.clone()).or_default().insert(user.clone());
     }
 
     pub(super) fn remove(&mut self, secret: &Key, user: &U) {
-        let Some(users) = self.0.get_mut(secret) else { return };
+        let Some(users) = self.users.get_mut(secret) else { return };
         users.remove(user);
         if users.is_empty() {
-            self.0.remove(secret);
+            self.users.remove(secret);
+            #[cfg(feature = "client")]
+            self.toggled.push(secret.clone());
         }
     }
 
     pub(super) fn users(&self, secret: &Key) -> impl Iterator<Item = &U> {
-        self.0.get(secret).into_iter().flatten()
+        self.users.get(secret).into_iter().flatten()
+    }
+
+    /// Whether anybody names the Secret.
+    #[cfg(feature = "client")]
+    pub(super) fn names(&self, secret: &Key) -> bool {
+        self.users.contains_key(secret)
+    }
+
+    /// Secrets for which that may have changed since this was last asked.
+    #[cfg(feature = "client")]
+    pub(super) fn take_toggled(&mut self) -> Vec<Key> {
+        std::mem::take(&mut self.toggled)
     }
 }
 

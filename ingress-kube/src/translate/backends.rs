@@ -94,6 +94,12 @@ impl Backends {
         all.take_while(move |service| service.namespace == key.namespace && service.name == key.name)
     }
 
+    /// Which Secrets Services name.
+    #[cfg(feature = "client")]
+    pub(super) fn authorities(&mut self) -> &mut Authorities<Arc<ServiceRef>> {
+        &mut self.authorities
+    }
+
     /// The ports whose Services name the Secret.
     pub(super) fn of_secret(&self, secret: &Key) -> impl Iterator<Item = &Arc<ServiceRef>> {
         self.authorities.users(secret)

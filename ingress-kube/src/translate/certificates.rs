@@ -23,6 +23,9 @@ pub(super) struct Certificates {
     changed: BTreeSet<Arc<HostMatch>>,
     /// The Secret of the default certificate.
     default: Option<Key>,
+    /// Secrets that something wants now and did not before, or the other way round.
+    #[cfg(feature = "client")]
+    toggled: Vec<Key>,
 }
 
 /// Why a Secret has no certificate.
@@ -93,6 +96,8 @@ impl Certificates {
         for secret in std::mem::take(&mut self.left) {
             if !self.by_secret.contains_key(&secret) && self.default.as_ref() != Some(&secret) {
                 self.loaded.remove(&secret);
+                #[cfg(feature = "client")]
+                self.toggled.push(secret);
             }
         }
         let changed = std::mem::take(&mut self.changed);
@@ -112,8 +117,22 @@ impl Certificates {
 
     fn load(&mut self, secret: &Key, store: &Store, config: &Config) {
         if !self.loaded.contains_key(secret) {
+            #[cfg(feature = "client")]
+            self.toggled.push(secret.clone());
             self.loaded.insert(secret.clone(), load(secret, store, config));
         }
+    }
+
+    /// Whether anything wants the Secret.
+    #[cfg(feature = "client")]
+    pub(super) fn want(&self, secret: &Key) -> bool {
+        self.loaded.contains_key(secret)
+    }
+
+    /// Secrets for which that may have changed since this was last asked.
+    #[cfg(feature = "client")]
+    pub(super) fn take_toggled(&mut self) -> Vec<Key> {
+        std::mem::take(&mut self.toggled)
     }
 }
 

@@ -7,17 +7,17 @@ use crate::store::Stored;
 
 /// Namespace and name. The empty key is nobody's: an object without a name is not kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key {
-    pub(super) namespace: Arc<str>,
-    pub(super) name: Arc<str>,
+pub(crate) struct Key {
+    pub(crate) namespace: Arc<str>,
+    pub(crate) name: Arc<str>,
 }
 
 impl Key {
-    pub(super) fn new(namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
+    pub(crate) fn new(namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
         Self { namespace: namespace.into(), name: name.into() }
     }
 
-    pub(super) fn of<T>(stored: &Stored<T>) -> Self {
+    pub(crate) fn of<T>(stored: &Stored<T>) -> Self {
         Self { namespace: stored.namespace.clone(), name: stored.name.clone() }
     }
 }

@@ -62,6 +62,8 @@ use ingress_core::{
 pub use annotations::{Annotation, Scope, ValueKind, annotations};
 pub(crate) use annotations::{Fault, Settings};
 pub(crate) use backends::Served;
+#[cfg(feature = "client")]
+pub(crate) use key::Key;
 pub(crate) use translator::{Delta, Translator};
 
 use crate::{Config, Store};
@@ -100,7 +102,7 @@ pub fn translate(store: &Store, config: &Config) -> RouteTableBuilder {
 }
 
 /// An error and what caused it, in one line.
-fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(error.source(), |&error| error.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -58,6 +58,12 @@ impl Parameters {
         self.named.contains(config_map)
     }
 
+    /// The ConfigMaps that classes name.
+    #[cfg(feature = "client")]
+    pub(super) fn named(&self) -> &BTreeSet<Key> {
+        &self.named
+    }
+
     /// Whether any ConfigMap may change what is said about the classes.
     pub(super) fn are_faulty(&self) -> bool {
         self.faulty

@@ -14,6 +14,8 @@ use super::backends::{Backends, Served};
 use super::by_owner::{ByOwner, Edits};
 use super::certificates::Certificates;
 use super::claims::Claims;
+#[cfg(feature = "client")]
+use super::class::Owner;
 use super::class::{self, Classes};
 use super::defaults::Defaults;
 use super::key::Key;
@@ -46,6 +48,9 @@ pub(crate) struct Translator {
     findings: ByOwner<About, Diagnostic>,
     unserved: ByOwner<Key, UnservedRule>,
     totals: Totals,
+    /// Secrets that something names now and did not before, or the other way round.
+    #[cfg(feature = "client")]
+    toggled: BTreeSet<Key>,
 }
 
 /// What changed, in the words of the table.
@@ -141,10 +146,13 @@ impl Translator {
         if let Some(rules) = hosts.get_mut(&HostMatch::Any) {
             rules.extend(self.defaults.rules());
         }
+        let certificates = self.certificates.take_changed();
+        #[cfg(feature = "client")]
+        self.note_secrets();
         Delta {
             hosts: hosts.into_iter().collect(),
             served: self.backends.take_served(),
-            certificates: self.certificates.take_changed(),
+            certificates,
             reserved: reserve.then(|| {
                 (
                     ownership::reserved(config).collect(),
@@ -154,6 +162,36 @@ impl Translator {
             findings: self.findings.take_edits().and(self.backends.take_findings()),
             unserved: self.unserved.take_edits(),
         }
+    }
+
+    /// Secrets that are read since this was last asked, or not any more.
+    #[cfg(feature = "client")]
+    pub(crate) fn take_secrets(&mut self) -> BTreeMap<Key, bool> {
+        let read = |key: Key| {
+            let by_services = self.backends.authorities().names(&key);
+            let is_read = by_services || self.certificates.want(&key) || self.authorities.names(&key);
+            (key, is_read)
+        };
+        std::mem::take(&mut self.toggled).into_iter().map(read).collect()
+    }
+
+    #[cfg(feature = "client")]
+    fn note_secrets(&mut self) {
+        self.toggled.extend(self.certificates.take_toggled());
+        self.toggled.extend(self.authorities.take_toggled());
+        self.toggled.extend(self.backends.authorities().take_toggled());
+    }
+
+    /// Whether the Ingress is one of ours.
+    #[cfg(feature = "client")]
+    pub(crate) fn serves(&self, ingress: &Key) -> bool {
+        self.memos.get(ingress).is_some_and(|memo| memo.owner == Owner::Us)
+    }
+
+    /// The ConfigMaps that are read.
+    #[cfg(feature = "client")]
+    pub(crate) fn config_maps(&self) -> &BTreeSet<Key> {
+        self.parameters.named()
     }
 
     pub(crate) fn totals(&self) -> Totals {

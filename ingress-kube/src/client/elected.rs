@@ -1,0 +1,184 @@
+//! What one of several processes does for all: the status of Ingresses, and Events.
+
+use std::collections::BTreeSet;
+
+use futures_util::StreamExt;
+use ingress_core::Diagnostics;
+use k8s_openapi::api::core::v1::Service;
+use kube::runtime::utils::Backoff;
+use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
+use kube::{Api, Client};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use super::events::{self, Finding};
+use super::leader::Elector;
+use super::status::{Address, StatusWriter, Told, of_service};
+use super::watched::explain;
+use super::{Cluster, Publish};
+
+/// Something to report.
+#[derive(Debug)]
+pub(super) enum Note {
+    Leading(bool),
+    Trouble(String),
+}
+
+/// The tasks that write, and what they are told.
+#[derive(Debug, Default)]
+pub(super) struct Writers {
+    told: Option<mpsc::UnboundedSender<Vec<Told>>>,
+    findings: Option<mpsc::UnboundedSender<Vec<Finding>>>,
+    status: Option<JoinHandle<()>>,
+    events: Option<JoinHandle<()>>,
+    elector: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+    others: Vec<JoinHandle<()>>,
+}
+
+impl Writers {
+    /// Begins what the program asked for.
+    pub(super) fn start(cluster: &Cluster) -> (Self, mpsc::UnboundedReceiver<Note>) {
+        let (notes, received) = mpsc::unbounded_channel();
+        let mut writers = Self::default();
+        if cluster.publish.is_none() && !cluster.events {
+            return (writers, received);
+        }
+        let client = &cluster.client;
+        let trouble = |notes: &mpsc::UnboundedSender<Note>| {
+            let notes = notes.clone();
+            move |text: String| drop(notes.send(Note::Trouble(text)))
+        };
+        let (lead, leading) = watch::channel(cluster.election.is_none());
+        if let Some(publish) = &cluster.publish {
+            let (told, news) = mpsc::unbounded_channel();
+            let (addresses, known) = watch::channel(BTreeSet::new());
+            match publish {
+                Publish::Addresses(all) => drop(addresses.send_replace(all.iter().cloned().collect())),
+                Publish::Service { namespace, name } => {
+                    let follow = follow_service(
+                        client.clone(),
+                        namespace.clone(),
+                        name.clone(),
+                        addresses,
+                        trouble(&notes),
+                    );
+                    writers.others.push(tokio::spawn(follow));
+                }
+            }
+            let writer = StatusWriter::new(client.clone(), known, leading.clone());
+            writers.status = Some(tokio::spawn(writer.run(news, cluster.remove_status, trouble(&notes))));
+            writers.told = Some(told);
+        }
+        if cluster.events {
+            let (findings, found) = mpsc::unbounded_channel();
+            let instance =
+                cluster.election.as_ref().map_or("gateway", |election| &election.identity).to_owned();
+            let run = events::run(client.clone(), instance, leading.clone(), found, trouble(&notes));
+            writers.events = Some(tokio::spawn(run));
+            writers.findings = Some(findings);
+        }
+        if let Some(election) = cluster.election.clone() {
+            let (stop, stopped) = oneshot::channel();
+            let elector = Elector::new(client.clone(), election);
+            let (mut changes, told) = (leading, notes.clone());
+            let failed = trouble(&notes);
+            let run = async move {
+                let stopped = async { drop(stopped.await) };
+                elector.run(&lead, stopped, failed).await;
+            };
+            writers.elector = Some((stop, tokio::spawn(run)));
+            writers.others.push(tokio::spawn(async move {
+                while changes.changed().await.is_ok() {
+                    let _ = told.send(Note::Leading(*changes.borrow_and_update()));
+                }
+            }));
+        } else {
+            // Held for as long as the tasks look at it.
+            writers.others.push(tokio::spawn(async move { lead.closed().await }));
+        }
+        (writers, received)
+    }
+
+    /// Says what became of Ingresses.
+    pub(super) fn tell(&self, told: impl FnOnce() -> Vec<Told>) {
+        if let Some(sender) = &self.told {
+            let _ = sender.send(told());
+        }
+    }
+
+    /// Says what was found.
+    pub(super) fn found(
+        &self,
+        now: &Diagnostics,
+        before: &Diagnostics,
+        uid: impl Fn(&str, &str) -> Option<String>,
+    ) {
+        if let Some(sender) = &self.findings {
+            let news = events::news(now, before, uid);
+            if !news.is_empty() {
+                let _ = sender.send(news);
+            }
+        }
+    }
+
+    /// Ends the tasks: those that write finish first, and then the Lease is given back.
+    pub(super) async fn end(&mut self) {
+        (self.told, self.findings) = (None, None);
+        for task in [self.status.take(), self.events.take()].into_iter().flatten() {
+            let _ = task.await;
+        }
+        if let Some((stop, elector)) = self.elector.take() {
+            let _ = stop.send(());
+            let _ = elector.await;
+        }
+        self.others.drain(..).for_each(|task| task.abort());
+    }
+}
+
+impl Drop for Writers {
+    fn drop(&mut self) {
+        let tasks = [self.status.take(), self.events.take()].into_iter().flatten();
+        let elector = self.elector.take().map(|(_, task)| task);
+        tasks.chain(elector).chain(self.others.drain(..)).for_each(|task| task.abort());
+    }
+}
+
+/// Keeps up to date where a Service can be reached.
+async fn follow_service(
+    client: Client,
+    namespace: String,
+    name: String,
+    addresses: watch::Sender<BTreeSet<Address>>,
+    failed: impl Fn(String),
+) {
+    let api: Api<Service> = Api::namespaced(client, &namespace);
+    let config = watcher::Config::default().fields(&format!("metadata.name={name}")).timeout(60);
+    let mut events = std::pin::pin!(watcher(api, config));
+    let mut backoff = DefaultBackoff::default();
+    let mut failing = false;
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(Event::InitApply(service) | Event::Apply(service)) => {
+                (failing, _) = (false, backoff.reset());
+                let now = of_service(&service);
+                addresses.send_if_modified(|known| std::mem::replace(known, now.clone()) != now);
+            }
+            // The addresses of a Service that is gone for a moment are better than none.
+            Ok(Event::Delete(_) | Event::Init) => {}
+            Ok(Event::InitDone) => (failing, _) = (false, backoff.reset()),
+            Err(error) => {
+                if !std::mem::replace(&mut failing, true) {
+                    let why = match &error {
+                        watcher::Error::InitialListFailed(error)
+                        | watcher::Error::WatchStartFailed(error) => {
+                            explain(error, "get, list and watch", "services", Some(&namespace))
+                        }
+                        error => crate::causes(error),
+                    };
+                    failed(format!("Service {namespace}/{name}, whose addresses are published: {why}"));
+                }
+                tokio::time::sleep(backoff.next().unwrap_or_default()).await;
+            }
+        }
+    }
+}
