@@ -1,33 +1,41 @@
 //! The admin listener: is it alive, is it ready, what does it serve.
 
 use std::net::TcpListener;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use ingress_core::TableReader;
+use ingress_kube::client::Health;
 
 /// What the admin listener tells about.
 #[derive(Clone, Debug)]
 pub(crate) struct Admin {
     reader: TableReader,
     ready: Arc<AtomicBool>,
+    /// How the watches of a cluster fare.
+    watches: Arc<OnceLock<Health>>,
 }
 
 impl Admin {
     /// Not ready yet.
     pub(crate) fn new(reader: TableReader) -> Self {
-        Self { reader, ready: Arc::default() }
+        Self { reader, ready: Arc::default(), watches: Arc::default() }
     }
 
     /// Says whether traffic should be sent here: once a complete table is served, until the process stops.
     pub(crate) fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Relaxed);
+    }
+
+    /// Says how the watches of a cluster fare.
+    pub(crate) fn set_watches(&self, health: Health) {
+        let _ = self.watches.set(health);
     }
 
     /// Serves until the process ends.
@@ -41,12 +49,37 @@ impl Admin {
     }
 }
 
-async fn ready(State(admin): State<Admin>) -> Response {
-    if admin.ready.load(Ordering::Relaxed) {
-        "ok\n".into_response()
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
+/// `?verbose` adds a line for each watch, as kube-apiserver does for its checks. A watch that fails after the first table
+/// does not make the gateway unready: it serves what it knows.
+async fn ready(State(admin): State<Admin>, RawQuery(query): RawQuery) -> Response {
+    let (status, text) = match admin.ready.load(Ordering::Relaxed) {
+        true => (StatusCode::OK, "ok\n"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
+    };
+    if !query
+        .is_some_and(|query| query.split('&').any(|name| name == "verbose" || name.starts_with("verbose=")))
+    {
+        return (status, text).into_response();
     }
+    let mut lines = String::new();
+    let health = admin.watches.get().map(Health::now).unwrap_or_default();
+    for watch in &health.watches {
+        let place = [&watch.namespace, &watch.name].into_iter().flatten();
+        let place: String = place.map(|part| format!(" {part}")).collect();
+        let state = match &watch.failing {
+            Some((since, why)) => {
+                let seconds = since.elapsed().map_or(0, |time| time.as_secs());
+                format!("[-]{}{place} failing for {seconds} s: {why}", watch.watched)
+            }
+            None if watch.listed => format!("[+]{}{place} ok", watch.watched),
+            None => format!("[-]{}{place} not listed yet", watch.watched),
+        };
+        lines += &(state + "\n");
+    }
+    if let Some(leading) = health.leading {
+        lines += if leading { "[+]leading\n" } else { "[+]not leading\n" };
+    }
+    (status, lines + text).into_response()
 }
 
 async fn config_dump(State(admin): State<Admin>) -> Response {

@@ -14,6 +14,7 @@ use ingress_tower::{IngressLayer, TrustedProxies};
 
 use crate::certificate;
 use crate::check::CheckOptions;
+use crate::cluster::ClusterOptions;
 use crate::descriptors;
 use crate::diff::DiffOptions;
 use crate::explain::ExplainOptions;
@@ -34,8 +35,8 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve a directory of manifests and follow its edits
-    Run(RunOptions),
+    /// Serve a Kubernetes cluster, or a directory of manifests, and follow its changes
+    Run(Box<RunOptions>),
     /// Serve the manifests of examples/shop with echo services in this process, and print what to try
     Demo(DemoOptions),
     /// Say what is wrong with manifests, without serving them
@@ -59,7 +60,8 @@ pub(crate) enum LogFormat {
 }
 
 const RUN_EXAMPLE: &str = "\
-Example:
+Examples:
+  gateway run --http 0.0.0.0:8080 --https 0.0.0.0:8443 --admin 0.0.0.0:10254 --publish-service ingress/gateway
   gateway run --manifests manifests/ --http 0.0.0.0:8080 --https 0.0.0.0:8443 --admin 127.0.0.1:10254";
 
 const DEMO_EXAMPLE: &str = "\
@@ -70,9 +72,12 @@ Example:
 #[command(after_help = RUN_EXAMPLE)]
 pub(crate) struct RunOptions {
     /// Directory of Ingress, IngressClass, ConfigMap, Secret, Service and EndpointSlice manifests (YAML or JSON),
-    /// read with its subdirectories and watched
+    /// read with its subdirectories and watched; without it a cluster is followed
     #[arg(long, env = "INGRESS_MANIFESTS", value_name = "DIR")]
-    pub(crate) manifests: PathBuf,
+    pub(crate) manifests: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) cluster: ClusterOptions,
 
     #[command(flatten)]
     pub(crate) listen: ListenOptions,

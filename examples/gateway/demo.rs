@@ -13,6 +13,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::Failure;
 use crate::args::{DemoOptions, RunOptions, TranslationOptions};
+use crate::cluster::ClusterOptions;
 use crate::run::{self, Started};
 
 /// The manifests, in case that there is no clone of the repository around.
@@ -39,9 +40,13 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<(), Failure> {
         }
     };
     start_echo_services()?;
-    let options =
-        RunOptions { manifests, listen: options.listen.clone(), translation: TranslationOptions::default() };
-    run::run(&options, |started| print_guide(started, &options.manifests))
+    let options = RunOptions {
+        manifests: Some(manifests.clone()),
+        cluster: ClusterOptions::default(),
+        listen: options.listen.clone(),
+        translation: TranslationOptions::default(),
+    };
+    run::run(&options, |started| print_guide(started, &manifests))
 }
 
 fn write_shop() -> std::io::Result<tempfile::TempDir> {

@@ -5,6 +5,7 @@ mod admin;
 mod args;
 mod certificate;
 mod check;
+mod cluster;
 mod demo;
 mod descriptors;
 mod diff;

@@ -10,16 +10,22 @@ const NAMED_CHANGES: usize = 10;
 #[derive(Debug, Default)]
 pub(crate) struct Reporter {
     known: Diagnostics,
+    of_a_cluster: bool,
     /// What was said of the table as a whole.
     said: Option<&'static str>,
 }
 
 impl Reporter {
+    /// For tables that are not made of files.
+    pub(crate) fn of_a_cluster() -> Self {
+        Self { of_a_cluster: true, ..Self::default() }
+    }
+
     /// Logs a published table in one line, and before it the findings that the table before did not have.
     pub(crate) fn report(&mut self, report: &Report) {
         report.diagnostics.since(&self.known).for_each(log_finding);
         self.known = report.diagnostics.clone();
-        let said = nothing_served(report);
+        let said = nothing_served(report, self.of_a_cluster);
         if let Some(text) = said.filter(|_| said != self.said) {
             tracing::warn!("{text}");
         }
@@ -51,8 +57,10 @@ fn log_finding(finding: &Diagnostic) {
 }
 
 /// Why a gateway without a fault answers 404 to everything.
-pub(crate) fn nothing_served(report: &Report) -> Option<&'static str> {
-    if report.objects.total() == 0 {
+pub(crate) fn nothing_served(report: &Report, of_a_cluster: bool) -> Option<&'static str> {
+    if report.objects.ingresses == 0 && of_a_cluster {
+        Some("there is no Ingress in the namespaces that are watched")
+    } else if report.objects.total() == 0 {
         Some("the directory holds no manifest of an Ingress or a Service; read are *.yaml, *.yml and *.json")
     } else if report.routes == 0 && report.foreign > 0 {
         Some(

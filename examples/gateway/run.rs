@@ -1,6 +1,7 @@
 //! `gateway run`: manifests, listeners and workers put together.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ingress_core::{RouteTable, TableReader};
@@ -13,6 +14,7 @@ use crate::Failure;
 use crate::admin::Admin;
 use crate::args::{ListenOptions, RunOptions};
 use crate::certificate;
+use crate::cluster::{Connection, Following};
 use crate::report::Reporter;
 use crate::workers::{Port, Workers};
 
@@ -27,6 +29,40 @@ pub(crate) struct Started {
     pub(crate) table: TableReader,
 }
 
+/// Where the objects will come from.
+enum Objects {
+    Manifests(ManifestDir),
+    Cluster(Box<Connection>),
+}
+
+/// Where the objects come from.
+#[derive(Debug)]
+enum Source {
+    Manifests(WatchHandle),
+    Cluster(Following),
+}
+
+impl Source {
+    /// Waits for an end that nobody asked for. A followed directory has none.
+    async fn ended(&self) {
+        match self {
+            Self::Manifests(_) => std::future::pending().await,
+            Self::Cluster(following) => following.health.ended().await,
+        }
+    }
+
+    fn failed() -> Failure {
+        Failure::System("following the cluster has failed".into())
+    }
+
+    fn stop(self) {
+        match self {
+            Self::Manifests(watching) => drop(watching),
+            Self::Cluster(following) => following.stop(),
+        }
+    }
+}
+
 /// The listeners, and where they really are.
 struct Listeners {
     http: (TcpListener, SocketAddr),
@@ -39,7 +75,11 @@ pub(crate) fn run(options: &RunOptions, started: impl FnOnce(&Started)) -> Resul
     let config = options.translation.config().map_err(Failure::Usage)?;
     let (reader, writer) = ingress_core::table(RouteTable::default());
     let layer = options.listen.layer(IngressLayer::new(reader)).map_err(Failure::Usage)?;
-    let manifests = ManifestDir::open(&options.manifests).map_err(|error| Failure::Usage(chain(&error)))?;
+    let open = |path: &PathBuf| ManifestDir::open(path).map_err(|error| Failure::Usage(chain(&error)));
+    let objects = match &options.manifests {
+        Some(path) => Objects::Manifests(open(path)?),
+        None => Objects::Cluster(Box::new(options.cluster.connect()?)),
+    };
     let http = bind("--http", options.listen.http)?;
     let https = options.listen.https.map(|address| bind("--https", address)).transpose()?;
     let admin = bind("--admin", options.listen.admin)?;
@@ -47,12 +87,12 @@ pub(crate) fn run(options: &RunOptions, started: impl FnOnce(&Started)) -> Resul
     let runtime = runtime.map_err(|error| Failure::System(format!("cannot start: {error}")))?;
     let controller = IngressController::new(config, writer);
     let listeners = Listeners { http, https, admin };
-    runtime.block_on(serve(options, manifests, controller, layer.into_service(), listeners, started))
+    runtime.block_on(serve(options, objects, controller, layer.into_service(), listeners, started))
 }
 
 async fn serve(
     options: &RunOptions,
-    manifests: ManifestDir,
+    objects: Objects,
     controller: IngressController,
     service: IngressService,
     listeners: Listeners,
@@ -63,7 +103,21 @@ async fn serve(
     let admin = Admin::new(reader.clone());
     let (admin_listener, admin_addr) = listeners.admin;
     let mut serve_admin = tokio::spawn(admin.clone().serve(admin_listener));
-    let _watching = load(manifests, controller).await?;
+    let source = match objects {
+        Objects::Manifests(manifests) => Source::Manifests(load(manifests, controller).await?),
+        Objects::Cluster(connection) => {
+            let following = connection.follow(controller)?;
+            admin.set_watches(following.health.clone());
+            tokio::select! {
+                ready = following.health.wait_until_ready() => if !ready { return Err(Source::failed()) },
+                signal = signals.next() => {
+                    tracing::info!(signal, "stopping before everything was listed");
+                    return Ok(());
+                }
+            }
+            Source::Cluster(following)
+        }
+    };
 
     let server = options.listen.limits.server().proxy_protocol(options.listen.proxy_protocol.clone());
     let server = server.drain_limit(options.listen.shutdown_grace_period);
@@ -87,13 +141,14 @@ async fn serve(
             tracing::info!(signal, "stopping");
             Ok(())
         }
+        () = source.ended() => Err(Source::failed()),
         ended = &mut serve_admin => Err(Failure::System(format!("the admin listener failed: {ended:?}"))),
     };
     admin.set_ready(false);
     if ended.is_ok() {
         delay(options.listen.shutdown_delay, &mut signals).await;
     }
-    stop(workers, &options.listen, &mut signals).await;
+    stop(workers, source, &options.listen, &mut signals).await;
     ended
 }
 
@@ -116,9 +171,13 @@ async fn delay(time: Duration, signals: &mut Signals) {
     }
 }
 
-async fn stop(workers: Workers, options: &ListenOptions, signals: &mut Signals) {
+async fn stop(workers: Workers, source: Source, options: &ListenOptions, signals: &mut Signals) {
     let grace = humantime::format_duration(options.shutdown_grace_period);
-    let drained = tokio::task::spawn_blocking(|| workers.stop());
+    let drained = tokio::task::spawn_blocking(|| {
+        let cut = workers.stop();
+        source.stop();
+        cut
+    });
     tokio::select! {
         cut = drained => match cut.unwrap_or(0) {
             0 => tracing::info!("all requests finished"),

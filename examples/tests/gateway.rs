@@ -43,7 +43,16 @@ fn what_cannot_start_says_why_in_one_line() {
     assert_eq!((status, text.lines().count()), (Some(2), 1), "{text}");
     assert!(text.contains("--default-backend-service") && text.contains("NAMESPACE/NAME"), "{text}");
 
-    for arguments in [&["run"][..], &["run", "--manifests", path, "--workers", "0"], &["--nonsense"]] {
+    for (arguments, want) in [
+        (&["run"][..], "no cluster is known"),
+        (&["run", "--kubeconfig", &missing], &missing),
+        (&["run", "--manifests", path, "--retries", "many"], "--retries"),
+    ] {
+        let (status, text) = ended(arguments);
+        assert_eq!((status, text.lines().count()), (Some(2), 1), "{text}");
+        assert!(text.contains(want), "{text}");
+    }
+    for arguments in [&["run", "--manifests", path, "--workers", "0"][..], &["--nonsense"]] {
         assert_eq!(ended(arguments).0, Some(2), "{arguments:?}");
     }
 }

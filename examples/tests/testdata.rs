@@ -9,34 +9,55 @@ mod cases;
 
 mod conditional;
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use cases::{AmbiguousPaths, Answer, Endpoint, Group, Kind};
 use serde_json::{Value, json};
 use support::client::Connection;
+use support::cluster::Cluster;
 use support::{Gateway, manifests, services};
 
 #[test]
 fn every_case() {
-    let plain = run(&cases::all(), |group| group.ingresses().iter().map(ingress).collect());
-    let conditional = run(&cases::conditional(), |group| {
-        group.ingresses().iter().flat_map(conditional::ingresses).collect()
+    run_all("a directory", |objects, flags| {
+        let directory = tempfile::tempdir().unwrap();
+        manifests::write(directory.path(), "group.yaml", objects);
+        let gateway = Gateway::run(directory.path(), flags);
+        (gateway, Box::new(directory))
     });
-    println!("{} cases through the gateway, {conditional} of them with conditions", plain + conditional);
+}
+
+#[test]
+fn every_case_of_a_cluster() {
+    run_all("an API server", |objects, flags| {
+        let cluster = Cluster::start();
+        cluster.server.apply_all(objects.iter().cloned());
+        let gateway = Gateway::run_cluster(cluster.kubeconfig(), flags);
+        (gateway, Box::new(cluster))
+    });
+}
+
+/// Starts a gateway with these objects and flags; what it needs is kept as long as it runs.
+type Start = fn(&[Value], &[&str]) -> (Gateway, Box<dyn Any>);
+
+fn run_all(source: &str, start: Start) {
+    let plain = run(&cases::all(), |group| group.ingresses().iter().map(ingress).collect(), start);
+    let conditional = |group: &Group| group.ingresses().iter().flat_map(conditional::ingresses).collect();
+    let conditional = run(&cases::conditional(), conditional, start);
+    println!("{} cases from {source}, {conditional} of them with conditions", plain + conditional);
     assert!(plain >= 250 && conditional >= 90, "only {plain} and {conditional} requests");
 }
 
 /// Sends the requests of all groups, and returns how many they are.
-fn run(groups: &[Group], ingresses: fn(&Group) -> Vec<Value>) -> usize {
+fn run(groups: &[Group], ingresses: fn(&Group) -> Vec<Value>, start: Start) -> usize {
     let mut running = BTreeMap::new();
     let mut requests = 0;
     let mut wrong = Vec::new();
     for group in groups {
-        let directory = tempfile::tempdir().unwrap();
         let mut objects = ingresses(group);
         objects.extend(beside(group, &mut running));
-        manifests::write(directory.path(), "group.yaml", &objects);
         let mut flags = vec!["--workers", "1"];
         flags.extend(group.serve_class.iter().flat_map(|name| ["--ingress-class", name]));
         flags.extend(group.host_fallthrough.then_some("--host-fallthrough"));
@@ -45,7 +66,7 @@ fn run(groups: &[Group], ingresses: fn(&Group) -> Vec<Value>) -> usize {
             AmbiguousPaths::Reject => vec!["--ambiguous-paths", "reject"],
             AmbiguousPaths::Trust => vec!["--ambiguous-paths", "trust"],
         });
-        let gateway = Gateway::run(directory.path(), &flags);
+        let (gateway, _kept) = start(&objects, &flags);
         for request in &group.requests {
             let answers: Vec<_> = (0..request.times).map(|_| answer(gateway.http, request)).collect();
             wrong.extend(group.fault(request, &answers));

@@ -26,7 +26,7 @@ pub(super) fn render(offline: &Offline, findings: &[&Diagnostic], summary: &Summ
     }
     let nothing = match summary.objects {
         0 => Some("there is no Ingress, IngressClass, Service or EndpointSlice"),
-        _ => report::nothing_served(&offline.report),
+        _ => report::nothing_served(&offline.report, false),
     };
     if let Some(why) = nothing {
         text += &renderer.render(&[Group::with_title(Level::NOTE.primary_title(why))]);

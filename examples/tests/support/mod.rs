@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test uses what it needs")]
 
 pub mod client;
+pub mod cluster;
 pub mod manifests;
 pub mod services;
 
@@ -70,6 +71,13 @@ impl Gateway {
         arguments
     }
 
+    /// Starts `gateway run` on a cluster and waits until it serves.
+    pub fn run_cluster(kubeconfig: &Path, more: &[&str]) -> Self {
+        let kubeconfig = kubeconfig.to_str().expect("a path in UTF-8");
+        let listen = ["--http", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+        Self::start(command(&[&["run", "--kubeconfig", kubeconfig], &listen[..], more].concat()))
+    }
+
     /// Starts the program and waits until it serves.
     pub fn start(mut command: Command) -> Self {
         let mut child = command.spawn().expect("the gateway starts");
@@ -108,6 +116,16 @@ impl Gateway {
     /// Waits for the next published table.
     pub fn wait_for_table(&mut self) -> Value {
         self.wait_for_log(|line| line["message"] == "table published")
+    }
+
+    /// Waits until all of these are in published tables. What is written together may be seen one by one.
+    pub fn wait_for_changes(&mut self, objects: &[&str]) {
+        let mut left = objects.to_vec();
+        while !left.is_empty() {
+            let table = self.wait_for_table();
+            let changed = table["changed"].as_str().unwrap_or_default();
+            left.retain(|object| !changed.contains(object));
+        }
     }
 
     /// `/config_dump` as JSON.

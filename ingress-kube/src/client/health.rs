@@ -69,6 +69,11 @@ impl Health {
         self.wait(|state| state.ready).await
     }
 
+    /// Waits until nobody watches any more.
+    pub async fn ended(&self) {
+        self.wait(|_| false).await;
+    }
+
     async fn wait(&self, reached: impl FnMut(&HealthState) -> bool) -> bool {
         self.0.clone().wait_for(reached).await.is_ok()
     }
