@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use ingress_kube::IngressController;
@@ -65,6 +66,11 @@ pub(crate) struct ClusterOptions {
     /// Name of the Lease, in the Pod's namespace, whose holder writes status and Events
     #[arg(long, env = "INGRESS_ELECTION_ID", value_name = "NAME", default_value = "ingress-gateway-leader")]
     election_id: String,
+
+    /// After how long without a word from the holder of the Lease another gateway takes over
+    #[arg(long, env = "INGRESS_ELECTION_TTL", value_name = "TIME", default_value = "15s",
+          value_parser = humantime::parse_duration)]
+    election_ttl: Duration,
 
     /// Write status and Events without a Lease, as the only gateway that does
     #[arg(long, env = "INGRESS_DISABLE_LEADER_ELECTION", value_parser = FalseyValueParser::new())]
@@ -156,7 +162,11 @@ impl ClusterOptions {
             let of_pod = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
             let identity = of_pod("POD_NAME").unwrap_or_else(|| format!("gateway-{}", std::process::id()));
             let namespace = of_pod("POD_NAMESPACE").unwrap_or_else(|| namespace.to_owned());
-            cluster = cluster.election(Election::new(namespace, &self.election_id, identity));
+            let mut election = Election::new(namespace, &self.election_id, identity);
+            election.duration = self.election_ttl.max(Duration::from_secs(1));
+            election.deadline = election.duration * 2 / 3;
+            election.retry = election.duration * 2 / 15;
+            cluster = cluster.election(election);
         }
         cluster
     }

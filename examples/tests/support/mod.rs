@@ -113,6 +113,13 @@ impl Gateway {
         }
     }
 
+    /// Waits for a log line, unless it has come already.
+    pub fn wait_until_logged(&mut self, wanted: impl Fn(&Value) -> bool) {
+        if !self.seen.iter().any(&wanted) {
+            self.wait_for_log(wanted);
+        }
+    }
+
     /// Waits for the next published table.
     pub fn wait_for_table(&mut self) -> Value {
         self.wait_for_log(|line| line["message"] == "table published")
