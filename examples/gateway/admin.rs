@@ -11,7 +11,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use ingress_core::TableReader;
-use ingress_kube::client::Health;
+use ingress_kube::client::{Health, HealthState};
+
+use crate::metrics;
 
 /// What the admin listener tells about.
 #[derive(Clone, Debug)]
@@ -33,6 +35,19 @@ impl Admin {
         self.ready.store(ready, Ordering::Relaxed);
     }
 
+    pub(crate) fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn reader(&self) -> &TableReader {
+        &self.reader
+    }
+
+    /// How the watches of a cluster fare, if one is followed.
+    pub(crate) fn watches(&self) -> Option<HealthState> {
+        self.watches.get().map(Health::now)
+    }
+
     /// Says how the watches of a cluster fare.
     pub(crate) fn set_watches(&self, health: Health) {
         let _ = self.watches.set(health);
@@ -44,6 +59,7 @@ impl Admin {
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
             .route("/config_dump", get(config_dump))
+            .route("/metrics", get(metrics))
             .with_state(self);
         axum::serve(tokio::net::TcpListener::from_std(listener)?, router).await
     }
@@ -52,7 +68,7 @@ impl Admin {
 /// `?verbose` adds a line for each watch, as kube-apiserver does for its checks. A watch that fails after the first table
 /// does not make the gateway unready: it serves what it knows.
 async fn ready(State(admin): State<Admin>, RawQuery(query): RawQuery) -> Response {
-    let (status, text) = match admin.ready.load(Ordering::Relaxed) {
+    let (status, text) = match admin.is_ready() {
         true => (StatusCode::OK, "ok\n"),
         false => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
     };
@@ -62,7 +78,7 @@ async fn ready(State(admin): State<Admin>, RawQuery(query): RawQuery) -> Respons
         return (status, text).into_response();
     }
     let mut lines = String::new();
-    let health = admin.watches.get().map(Health::now).unwrap_or_default();
+    let health = admin.watches().unwrap_or_default();
     for watch in &health.watches {
         let place = [&watch.namespace, &watch.name].into_iter().flatten();
         let place: String = place.map(|part| format!(" {part}")).collect();
@@ -80,6 +96,13 @@ async fn ready(State(admin): State<Admin>, RawQuery(query): RawQuery) -> Respons
         lines += if leading { "[+]leading\n" } else { "[+]not leading\n" };
     }
     (status, lines + text).into_response()
+}
+
+async fn metrics(State(admin): State<Admin>) -> Response {
+    match metrics::text(&admin) {
+        Ok(text) => ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
 }
 
 async fn config_dump(State(admin): State<Admin>) -> Response {

@@ -159,7 +159,7 @@ pub(crate) struct ListenOptions {
     #[arg(long, env = "INGRESS_TLS_MIN_VERSION", value_enum, default_value_t = TlsVersionArg::Tls12)]
     pub(crate) tls_min_version: TlsVersionArg,
 
-    /// Address for /healthz, /readyz and /config_dump
+    /// Address for /healthz, /readyz, /metrics and /config_dump
     #[arg(long, env = "INGRESS_ADMIN", value_name = "ADDR", default_value = "127.0.0.1:10254")]
     pub(crate) admin: SocketAddr,
 

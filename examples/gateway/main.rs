@@ -11,6 +11,7 @@ mod descriptors;
 mod diff;
 mod explain;
 mod log;
+mod metrics;
 mod offline;
 mod policies;
 mod report;

@@ -129,6 +129,9 @@ fn a_missing_right_is_named_and_waited_for() {
     ] {
         assert!(body.contains(want), "{body}");
     }
+    let metrics = client::get(admin, "admin", "/metrics").body;
+    let failing = r#"ingress_watch_failing{resource="services",watched_namespace="",name=""} 1"#;
+    assert!(metrics.contains(failing) && metrics.contains("ingress_ready 0"), "{metrics}");
     cluster.server.allow_all();
     let gateway = started.join().unwrap();
     assert_eq!(client::get(gateway.http, "web.example", "/").body, "web");
