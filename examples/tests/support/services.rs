@@ -7,7 +7,12 @@ use std::sync::{Arc, Mutex};
 
 /// Answers with `text` on a free port of the loopback until the test process ends.
 pub fn start(text: &str) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    start_at(SocketAddr::from(([127, 0, 0, 1], 0)), text)
+}
+
+/// The same at another address.
+pub fn start_at(address: SocketAddr, text: &str) -> SocketAddr {
+    let listener = TcpListener::bind(address).expect("a free port");
     let address = listener.local_addr().expect("a bound socket has an address");
     let text = text.to_owned();
     std::thread::spawn(move || {
