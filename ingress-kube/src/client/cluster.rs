@@ -95,6 +95,7 @@ impl Cluster {
             timeout: Duration::from_secs(60),
             ingress_selector: None,
             namespace_selector: None,
+            recovered: Arc::default(),
         };
         Self {
             client,
@@ -186,6 +187,9 @@ impl Cluster {
         F: FnMut(ClusterEvent<'_>),
     {
         let (writers, mut notes) = Writers::start(&self);
+        if self.publish.is_some() || self.events {
+            self.health.leading(self.election.is_none());
+        }
         let Self { client, namespaces, settings, health, .. } = self;
         let mut follower = Follower::new(client, namespaces, settings, controller, health, writers);
         follower.run(&mut on_event, &mut notes, shutdown).await;

@@ -1,21 +1,23 @@
 //! What one of several processes does for all: the status of Ingresses, and Events.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use futures_util::StreamExt;
 use ingress_core::Diagnostics;
-use k8s_openapi::api::core::v1::Service;
-use kube::runtime::utils::Backoff;
-use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
-use kube::{Api, Client};
+use kube::Client;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
-use super::events::{self, Finding};
+use super::events::{self, Findings};
+use super::feed::{self, Content, FeedId, News, Settings};
 use super::leader::Elector;
 use super::status::{Address, StatusWriter, Told, of_service};
-use super::watched::explain;
-use super::{Cluster, Publish};
+use super::{Cluster, Publish, Watched};
+use crate::Object;
+
+/// How long the last writes may take altogether.
+const END: Duration = Duration::from_secs(10);
 
 /// Something to report.
 #[derive(Debug)]
@@ -28,7 +30,7 @@ pub(super) enum Note {
 #[derive(Debug, Default)]
 pub(super) struct Writers {
     told: Option<mpsc::UnboundedSender<Vec<Told>>>,
-    findings: Option<mpsc::UnboundedSender<Vec<Finding>>>,
+    findings: Option<mpsc::UnboundedSender<Findings>>,
     status: Option<JoinHandle<()>>,
     events: Option<JoinHandle<()>>,
     elector: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
@@ -57,6 +59,7 @@ impl Writers {
                 Publish::Service { namespace, name } => {
                     let follow = follow_service(
                         client.clone(),
+                        cluster.settings.clone(),
                         namespace.clone(),
                         name.clone(),
                         addresses,
@@ -80,18 +83,11 @@ impl Writers {
         if let Some(election) = cluster.election.clone() {
             let (stop, stopped) = oneshot::channel();
             let elector = Elector::new(client.clone(), election);
-            let (mut changes, told) = (leading, notes.clone());
-            let failed = trouble(&notes);
             let run = async move {
                 let stopped = async { drop(stopped.await) };
-                elector.run(&lead, stopped, failed).await;
+                elector.run(&lead, stopped, |note| drop(notes.send(note))).await;
             };
             writers.elector = Some((stop, tokio::spawn(run)));
-            writers.others.push(tokio::spawn(async move {
-                while changes.changed().await.is_ok() {
-                    let _ = told.send(Note::Leading(*changes.borrow_and_update()));
-                }
-            }));
         } else {
             // Held for as long as the tasks look at it.
             writers.others.push(tokio::spawn(async move { lead.closed().await }));
@@ -114,18 +110,18 @@ impl Writers {
         uid: impl Fn(&str, &str) -> Option<String>,
     ) {
         if let Some(sender) = &self.findings {
-            let news = events::news(now, before, uid);
-            if !news.is_empty() {
-                let _ = sender.send(news);
-            }
+            let _ = sender.send(events::news(now, before, uid));
         }
     }
 
     /// Ends the tasks: those that write finish first, and then the Lease is given back.
     pub(super) async fn end(&mut self) {
         (self.told, self.findings) = (None, None);
-        for task in [self.status.take(), self.events.take()].into_iter().flatten() {
-            let _ = task.await;
+        let limit = Instant::now() + END;
+        for mut task in [self.status.take(), self.events.take()].into_iter().flatten() {
+            if tokio::time::timeout_at(limit, &mut task).await.is_err() {
+                task.abort();
+            }
         }
         if let Some((stop, elector)) = self.elector.take() {
             let _ = stop.send(());
@@ -146,39 +142,38 @@ impl Drop for Writers {
 /// Keeps up to date where a Service can be reached.
 async fn follow_service(
     client: Client,
+    settings: Settings,
     namespace: String,
     name: String,
     addresses: watch::Sender<BTreeSet<Address>>,
     failed: impl Fn(String),
 ) {
-    let api: Api<Service> = Api::namespaced(client, &namespace);
-    let config = watcher::Config::default().fields(&format!("metadata.name={name}")).timeout(60);
-    let mut events = std::pin::pin!(watcher(api, config));
-    let mut backoff = DefaultBackoff::default();
+    let id = FeedId {
+        watched: Watched::Services,
+        namespace: Some((*namespace).into()),
+        name: Some((*name).into()),
+    };
+    let (sender, mut news) = mpsc::channel(1);
+    let _task = feed::spawn(&client, &id, &settings, &sender);
     let mut failing = false;
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(Event::InitApply(service) | Event::Apply(service)) => {
-                (failing, _) = (false, backoff.reset());
-                let now = of_service(&service);
-                addresses.send_if_modified(|known| std::mem::replace(known, now.clone()) != now);
-            }
+    while let Some((_, news)) = news.recv().await {
+        let items = match news {
+            News::Listed(items) => items,
+            News::Applied(item) => vec![item],
             // The addresses of a Service that is gone for a moment are better than none.
-            Ok(Event::Delete(_) | Event::Init) => {}
-            Ok(Event::InitDone) => (failing, _) = (false, backoff.reset()),
-            Err(error) => {
+            News::Deleted(_) | News::Works => Vec::new(),
+            News::Failed(why) => {
                 if !std::mem::replace(&mut failing, true) {
-                    let why = match &error {
-                        watcher::Error::InitialListFailed(error)
-                        | watcher::Error::WatchStartFailed(error) => {
-                            explain(error, "get, list and watch", "services", Some(&namespace))
-                        }
-                        error => crate::causes(error),
-                    };
                     failed(format!("Service {namespace}/{name}, whose addresses are published: {why}"));
                 }
-                tokio::time::sleep(backoff.next().unwrap_or_default()).await;
+                continue;
             }
+        };
+        failing = false;
+        for item in items {
+            let Content::Object(Object::Service(service), _) = item.content else { continue };
+            let now = of_service(&service);
+            addresses.send_if_modified(|known| std::mem::replace(known, now.clone()) != now);
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The watcher of `kube` does the work. Around it stands what it leaves to its users: a pause after failures, also of
 //! lists; an end to lists that nobody answers; a new watcher where the server refuses to go on from where the old one
-//! was; and lists where it refuses to stream them.
+//! was, or where a change was lost; and lists where it refuses to stream them.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -19,15 +19,20 @@ use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::Sender;
+use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use super::guard::{self, Guarded};
 use super::status::Seen;
 use super::watched::{Watched, explain};
+use super::wire;
 use crate::Object;
 
 /// For how long a list may make no progress.
 const LIST: Duration = Duration::from_secs(30);
+/// A watch that was accepted and did not fail for so long works.
+const SETTLED: Duration = Duration::from_secs(1);
 
 /// What one watch is about: a resource, in one namespace or in all, and one object of it or all.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,6 +49,18 @@ pub(super) struct Settings {
     pub(super) timeout: Duration,
     pub(super) ingress_selector: Option<String>,
     pub(super) namespace_selector: Option<String>,
+    /// Told when a watch works again: others need not wait for the end of their pauses.
+    pub(super) recovered: Arc<Notify>,
+}
+
+/// A task that ends with its owner.
+#[derive(Debug)]
+pub(super) struct Task(AbortHandle);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// What a watch says.
@@ -55,6 +72,8 @@ pub(super) enum News {
     Deleted(Item),
     /// It goes on, after a pause.
     Failed(String),
+    /// It failed, and works now, also where nothing has changed.
+    Works,
 }
 
 /// An object, or what is known of it.
@@ -77,13 +96,13 @@ pub(super) enum Content {
     Unread,
 }
 
-/// Begins a watch, which lasts until it is aborted.
+/// Begins a watch, which lasts as long as what is returned.
 pub(super) fn spawn(
     client: &Client,
     id: &FeedId,
     settings: &Settings,
     sender: &Sender<(FeedId, News)>,
-) -> AbortHandle {
+) -> Task {
     let mut config = watcher::Config::default().timeout(settings.timeout.as_secs().clamp(1, 290) as u32);
     let labels = match id.watched {
         Watched::Ingresses => settings.ingress_selector.as_deref(),
@@ -95,36 +114,46 @@ pub(super) fn spawn(
     if settings.streaming {
         config = config.streaming_lists();
     }
-    let (id, sender, client) = (id.clone(), sender.clone(), client.clone());
+    let (client, accepted) = wire::client(client, settings.timeout);
     let namespace = id.namespace.clone();
+    let course = Course {
+        id: id.clone(),
+        sender: sender.clone(),
+        accepted,
+        recovered: settings.recovered.clone(),
+        backoff: DefaultBackoff::default(),
+        failing: false,
+        settles: None,
+    };
+    let watched = id.watched;
     let future = async move {
-        match id.watched {
+        match watched {
             Watched::IngressClasses => {
-                follow(Api::<Guarded<IngressClass>>::all(client), config, id, sender, guard::item).await;
+                follow(Api::<Guarded<IngressClass>>::all(client), config, course, guard::item).await;
             }
             Watched::Namespaces => {
-                follow(Api::<PartialObjectMeta<Namespace>>::all(client), config, id, sender, unread).await;
+                follow(Api::<PartialObjectMeta<Namespace>>::all(client), config, course, unread).await;
             }
             Watched::Ingresses => {
-                follow(api::<Guarded<Ingress>>(client, namespace), config, id, sender, guard::item).await;
+                follow(api::<Guarded<Ingress>>(client, namespace), config, course, guard::item).await;
             }
             Watched::Services => {
-                follow(api::<Guarded<Service>>(client, namespace), config, id, sender, guard::item).await;
+                follow(api::<Guarded<Service>>(client, namespace), config, course, guard::item).await;
             }
             Watched::EndpointSlices => {
                 let api = api::<Guarded<EndpointSlice>>(client, namespace);
-                follow(api, config, id, sender, guard::item).await;
+                follow(api, config, course, guard::item).await;
             }
             Watched::ConfigMaps => {
-                follow(api::<Guarded<ConfigMap>>(client, namespace), config, id, sender, guard::item).await;
+                follow(api::<Guarded<ConfigMap>>(client, namespace), config, course, guard::item).await;
             }
             Watched::Secrets => {
                 let api = api::<PartialObjectMeta<Secret>>(client, namespace);
-                follow(api, config, id, sender, unread).await;
+                follow(api, config, course, unread).await;
             }
         }
     };
-    tokio::spawn(future).abort_handle()
+    Task(tokio::spawn(future).abort_handle())
 }
 
 fn api<K>(client: Client, namespace: Option<Arc<str>>) -> Api<K>
@@ -152,79 +181,144 @@ impl Item {
     }
 }
 
-/// Follows the objects until nobody listens.
-async fn follow<K>(
-    api: Api<K>,
-    mut config: watcher::Config,
+/// How one watch fares, and who is told.
+struct Course {
     id: FeedId,
     sender: Sender<(FeedId, News)>,
-    read: fn(K) -> Item,
-) where
-    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
-{
-    let mut backoff = DefaultBackoff::default();
-    let say = async |news: News| sender.send((id.clone(), news)).await.is_ok();
-    loop {
-        let mut events = std::pin::pin!(watcher(api.clone(), config.clone()));
-        let mut list: Option<Vec<Item>> = Some(Vec::new());
-        // Each round is one event; the loop ends where a new watcher is needed.
+    accepted: watch::Receiver<()>,
+    recovered: Arc<Notify>,
+    backoff: DefaultBackoff,
+    failing: bool,
+    /// When a watch that was accepted counts as one that works.
+    settles: Option<Instant>,
+}
+
+/// Nobody listens any more.
+struct Unheard;
+
+impl Course {
+    async fn say(&self, news: News) -> Result<(), Unheard> {
+        self.sender.send((self.id.clone(), news)).await.map_err(|_| Unheard)
+    }
+
+    async fn failed(&mut self, why: String) -> Result<(), Unheard> {
+        self.failing = true;
+        self.settles = None;
+        self.accepted.mark_unchanged();
+        self.say(News::Failed(why)).await
+    }
+
+    async fn pause(&mut self) {
+        let pause = self.backoff.next().unwrap_or(LIST);
+        let _ = tokio::time::timeout(pause, self.recovered.notified()).await;
+    }
+
+    /// Returns whether it failed before.
+    fn works(&mut self) -> bool {
+        self.settles = None;
+        self.backoff.reset();
+        let failed = std::mem::take(&mut self.failing);
+        if failed {
+            self.recovered.notify_waiters();
+        }
+        failed
+    }
+
+    /// Waits until a watch that was accepted works.
+    async fn settled(&mut self) {
         loop {
-            let next = events.next();
-            let next = match &list {
-                Some(_) => tokio::time::timeout(LIST, next).await,
-                None => Ok(next.await),
-            };
-            let news = match next {
-                Err(_) => {
-                    let text = format!("no list of {} came within {} s", id.watched, LIST.as_secs());
-                    if !say(News::Failed(text)).await {
-                        return;
-                    }
-                    break;
+            match self.settles {
+                Some(settles) => return tokio::time::sleep_until(settles).await,
+                None if self.accepted.changed().await.is_ok() => {
+                    self.settles = Some(Instant::now() + SETTLED);
                 }
-                Ok(None) => break,
-                Ok(Some(Ok(Event::Init))) => {
-                    list = Some(Vec::new());
-                    continue;
-                }
-                Ok(Some(Ok(Event::InitApply(object)))) => {
-                    list.get_or_insert_default().push(read(object));
-                    continue;
-                }
-                Ok(Some(Ok(Event::InitDone))) => News::Listed(list.take().unwrap_or_default()),
-                Ok(Some(Ok(Event::Apply(object)))) => News::Applied(read(object)),
-                Ok(Some(Ok(Event::Delete(object)))) => News::Deleted(read(object)),
-                Ok(Some(Err(error))) => {
-                    if !say(News::Failed(failure(&error, &id))).await {
-                        return;
-                    }
-                    if refuses_streams(&error, &config) {
-                        config.initial_list_strategy = watcher::InitialListStrategy::default();
-                        break;
-                    }
-                    if is_stuck(&error) {
-                        break;
-                    }
-                    pause(&mut backoff).await;
-                    continue;
-                }
-            };
-            backoff.reset();
-            if !say(news).await {
-                return;
+                None => std::future::pending().await,
             }
         }
-        pause(&mut backoff).await;
     }
 }
 
-async fn pause(backoff: &mut DefaultBackoff) {
-    tokio::time::sleep(backoff.next().unwrap_or(LIST)).await;
+/// Follows the objects until nobody listens.
+async fn follow<K>(api: Api<K>, mut config: watcher::Config, mut course: Course, read: fn(K) -> Item)
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    while follow_once(&api, &mut config, &mut course, read).await.is_ok() {
+        course.pause().await;
+    }
 }
 
-/// A watch that is refused because its version is too old is refused for ever: the watcher does not list again.
-fn is_stuck(error: &watcher::Error) -> bool {
-    matches!(error, watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.code == 410)
+/// Follows the objects until a new watcher is needed.
+async fn follow_once<K>(
+    api: &Api<K>,
+    config: &mut watcher::Config,
+    course: &mut Course,
+    read: fn(K) -> Item,
+) -> Result<(), Unheard>
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    let mut events = std::pin::pin!(watcher(api.clone(), config.clone()));
+    let mut list: Option<Vec<Item>> = Some(Vec::new());
+    loop {
+        let next = tokio::select! {
+            biased;
+            next = events.next() => next,
+            () = course.settled(), if list.is_none() => {
+                if course.works() {
+                    course.say(News::Works).await?;
+                }
+                continue;
+            }
+            () = tokio::time::sleep(LIST), if list.is_some() => {
+                let text = format!("no list of {} came within {} s", course.id.watched, LIST.as_secs());
+                return course.failed(text).await;
+            }
+        };
+        let news = match next {
+            None => return Ok(()),
+            Some(Ok(Event::Init)) => {
+                list = Some(Vec::new());
+                continue;
+            }
+            Some(Ok(Event::InitApply(object))) => {
+                list.get_or_insert_default().push(read(object));
+                continue;
+            }
+            // Whether it can be watched as well is to be seen.
+            Some(Ok(Event::InitDone)) => {
+                course.say(News::Listed(list.take().unwrap_or_default())).await?;
+                continue;
+            }
+            Some(Ok(Event::Apply(object))) => News::Applied(read(object)),
+            Some(Ok(Event::Delete(object))) => News::Deleted(read(object)),
+            Some(Err(error)) => {
+                course.failed(failure(&error, &course.id)).await?;
+                if refuses_streams(&error, config) {
+                    config.initial_list_strategy = watcher::InitialListStrategy::default();
+                    return Ok(());
+                }
+                if needs_list(&error) {
+                    return Ok(());
+                }
+                course.pause().await;
+                continue;
+            }
+        };
+        course.works();
+        course.say(news).await?;
+    }
+}
+
+/// Whether only a new list helps, and the watcher does not make one.
+fn needs_list(error: &watcher::Error) -> bool {
+    match error {
+        // A watch that is refused because its version is too old is refused for ever.
+        watcher::Error::WatchStartFailed(kube::Error::Api(status)) => status.code == 410,
+        // What the line said is lost.
+        watcher::Error::WatchFailed(kube::Error::SerdeError(_)) => true,
+        _ => false,
+    }
 }
 
 /// Whether the server cannot list by a stream, as before Kubernetes 1.34 by default.

@@ -8,11 +8,10 @@ use std::time::Duration;
 use ingress_core::{Diagnostic, Diagnostics};
 use kube::Client;
 use tokio::sync::mpsc::{self, Receiver, Sender, UnboundedReceiver};
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::elected::{Note, Writers};
-use super::feed::{self, FeedId, News, Settings};
+use super::feed::{self, FeedId, News, Settings, Task};
 use super::health::HealthWriter;
 use super::secrets::Secrets;
 use super::status::Seen;
@@ -60,7 +59,7 @@ pub(super) struct Follower {
 }
 
 pub(super) struct Feed {
-    handle: AbortHandle,
+    _task: Task,
     pub(super) listed: bool,
     pub(super) failing: bool,
 }
@@ -139,7 +138,7 @@ impl Follower {
         on_event: &mut impl FnMut(ClusterEvent<'_>),
         notes: &mut UnboundedReceiver<Note>,
     ) {
-        self.feeds.values().for_each(|feed| feed.handle.abort());
+        self.feeds.clear();
         self.writers.end().await;
         while let Ok(note) = notes.try_recv() {
             self.note(note, on_event);
@@ -162,15 +161,15 @@ impl Follower {
         let id = FeedId { watched, namespace, name };
         if !self.feeds.contains_key(&id) {
             self.health.started(&id);
-            let handle = feed::spawn(&self.client, &id, &self.settings, &self.sender);
-            self.feeds.insert(id, Feed { handle, listed: false, failing: false });
+            let task = feed::spawn(&self.client, &id, &self.settings, &self.sender);
+            self.feeds.insert(id, Feed { _task: task, listed: false, failing: false });
         }
     }
 
     fn unwatch(&mut self, id: &FeedId) {
-        let Some(feed) = self.feeds.remove(id) else { return };
-        feed.handle.abort();
-        self.health.ended(id);
+        if self.feeds.remove(id).is_some() {
+            self.health.ended(id);
+        }
     }
 
     pub(super) fn watch_namespace(&mut self, namespace: Option<&Arc<str>>) {

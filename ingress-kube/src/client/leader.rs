@@ -3,7 +3,7 @@
 //! The protocol is that of client-go: the holder renews the Lease; the others take it over once it was not renewed for
 //! its duration *by their own clock since they saw the last renewal*, so that clocks need not agree. Each write names the
 //! version that was read, so that of two only one gets through (409 for the other). A holder that could not renew in time
-//! stops leading before anybody else can begin.
+//! stops leading before anybody else can begin; a Lease that somebody deletes is still the last holder's for its duration.
 
 use std::time::Duration;
 
@@ -15,6 +15,9 @@ use kube::{Api, Client};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::elected::Note;
+use super::watched::explain;
+
 /// The Lease, who wants it, and how fast.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -25,9 +28,9 @@ pub struct Election {
     pub name: String,
     /// Who this process is among those that want it, such as the name of its Pod.
     pub identity: String,
-    /// After how long without a renewal others take over. Default: 15 s.
+    /// After how long without a renewal others take over, in whole seconds. Default: 15 s.
     pub duration: Duration,
-    /// For how long a holder tries to renew before it stops leading; less than the duration. Default: 10 s.
+    /// For how long a holder tries to renew before it stops leading; at most four fifths of the duration. Default: 10 s.
     pub deadline: Duration,
     /// How often the Lease is renewed or looked at. Default: 2 s.
     pub retry: Duration,
@@ -55,97 +58,122 @@ pub(super) struct Elector {
     observed: Option<(Lease, Instant)>,
 }
 
+/// Who holds the Lease.
+enum Holder {
+    This,
+    Other,
+    /// Somebody wrote it at the same time.
+    Unclear,
+}
+
 impl Elector {
-    pub(super) fn new(client: Client, election: Election) -> Self {
+    pub(super) fn new(client: Client, mut election: Election) -> Self {
+        election.deadline = election.deadline.min(election.duration * 4 / 5);
         Self { api: Api::namespaced(client, &election.namespace), election, observed: None }
     }
 
-    /// Says in `leading` whether this process leads, until nobody listens or `stop` is; then it gives the Lease back.
+    /// Says in `leading` whether this process leads, until `stop` is; then it gives the Lease back.
     pub(super) async fn run(
         mut self,
         leading: &watch::Sender<bool>,
         stop: impl Future<Output = ()>,
-        mut failed: impl FnMut(String),
+        say: impl Fn(Note),
     ) {
+        let lead = |leads: bool| {
+            if leading.send_if_modified(|before| std::mem::replace(before, leads) != leads) {
+                say(Note::Leading(leads));
+            }
+        };
         let mut stop = std::pin::pin!(stop);
-        let mut renewed: Option<Instant> = None;
+        let (mut renewed, mut failing) = (None::<Instant>, false);
         loop {
             let started = Instant::now();
-            // A renewal that hangs must not outlive the right to lead.
-            let left = renewed.map_or(self.election.deadline, |renewed| {
-                self.election.deadline.saturating_sub(renewed.elapsed())
-            });
+            // One that hangs leaves time for another one.
+            let limit = self.ends(renewed).min(started + self.election.deadline / 2);
             let tried = tokio::select! {
-                tried = tokio::time::timeout(left.max(self.election.retry), self.acquire_or_renew()) => tried,
+                tried = tokio::time::timeout_at(limit, self.acquire_or_renew()) => tried,
                 () = &mut stop => break,
             };
+            let is_done = matches!(tried, Ok(Ok(_)));
             match tried {
-                Ok(Ok(true)) => renewed = Some(started),
-                Ok(Ok(false)) => renewed = None,
-                Ok(Err(error)) => {
-                    failed(super::watched::explain(
-                        &error,
-                        "get, create, update and patch",
-                        "leases.coordination.k8s.io",
-                        Some(&self.election.namespace),
-                    ));
-                }
-                Err(_) => failed("the Lease could not be renewed in time".into()),
+                Ok(Ok(Holder::This)) => renewed = Some(started),
+                Ok(Ok(Holder::Other)) => renewed = None,
+                Ok(Ok(Holder::Unclear)) => {}
+                Ok(Err(_)) | Err(_) if failing => {}
+                Ok(Err(error)) => say(Note::Trouble(self.explain(&error))),
+                Err(_) => say(Note::Trouble("the Lease is not renewed: no answer in time".into())),
             }
-            let leads = renewed.is_some_and(|renewed| renewed.elapsed() < self.election.deadline);
-            if !leads {
-                renewed = None;
-            }
-            leading.send_if_modified(|leading| std::mem::replace(leading, leads) != leads);
+            failing = !is_done;
+            renewed = renewed.filter(|renewed| renewed.elapsed() < self.election.deadline);
+            lead(renewed.is_some());
+            let next = self.ends(renewed).min(Instant::now() + self.election.retry);
             tokio::select! {
-                () = tokio::time::sleep(self.election.retry) => {}
+                () = tokio::time::sleep_until(next) => {}
                 () = &mut stop => break,
             }
         }
-        leading.send_replace(false);
+        lead(false);
         if renewed.is_some() {
-            let _ = tokio::time::timeout(self.election.retry, self.release()).await;
+            let _ = tokio::time::timeout(self.election.deadline / 2, self.release()).await;
         }
     }
 
-    /// Whether the Lease is ours now.
-    async fn acquire_or_renew(&mut self) -> Result<bool, kube::Error> {
-        let Some(lease) = self.api.get_opt(&self.election.name).await? else {
-            let lease = self.lease(None);
-            return self.written(self.api.create(&PostParams::default(), &lease).await);
-        };
-        let is_news = self.observed.as_ref().is_none_or(|(observed, _)| observed.spec != lease.spec);
-        if is_news {
+    /// Until when a holder leads that does not renew the Lease again.
+    fn ends(&self, renewed: Option<Instant>) -> Instant {
+        renewed.unwrap_or_else(Instant::now) + self.election.deadline
+    }
+
+    fn explain(&self, error: &kube::Error) -> String {
+        let why = explain(
+            error,
+            "get, create and update",
+            "leases.coordination.k8s.io",
+            Some(&self.election.namespace),
+        );
+        format!("the Lease {}/{} is not renewed: {why}", self.election.namespace, self.election.name)
+    }
+
+    async fn acquire_or_renew(&mut self) -> Result<Holder, kube::Error> {
+        let found = self.api.get_opt(&self.election.name).await?;
+        if let Some(lease) = &found
+            && self.observed.as_ref().is_none_or(|(observed, _)| observed.spec != lease.spec)
+        {
             self.observed = Some((lease.clone(), Instant::now()));
         }
-        let since = self.observed.as_ref().map_or_else(Instant::now, |(_, since)| *since);
-        let spec = lease.spec.as_ref();
-        let holder = spec.and_then(|spec| spec.holder_identity.as_deref()).unwrap_or_default();
-        let seconds = spec.and_then(|spec| spec.lease_duration_seconds).unwrap_or_default();
-        let duration = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
-        if !holder.is_empty() && holder != self.election.identity && since.elapsed() < duration {
-            return Ok(false);
+        if self.is_held_by_other() {
+            return Ok(Holder::Other);
         }
-        let next = self.lease(Some(&lease));
-        self.written(self.api.replace(&self.election.name, &PostParams::default(), &next).await)
-    }
-
-    /// Somebody else was faster: no failure.
-    fn written(&mut self, written: Result<Lease, kube::Error>) -> Result<bool, kube::Error> {
+        let next = self.lease(found.as_ref());
+        let written = match found {
+            Some(_) => self.api.replace(&self.election.name, &PostParams::default(), &next).await,
+            None => self.api.create(&PostParams::default(), &next).await,
+        };
         match written {
             Ok(lease) => {
                 self.observed = Some((lease, Instant::now()));
-                Ok(true)
+                Ok(Holder::This)
             }
-            Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(Holder::Unclear),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether the Lease as it was last seen is still another process's.
+    fn is_held_by_other(&self) -> bool {
+        let Some((lease, since)) = &self.observed else { return false };
+        let Some(spec) = &lease.spec else { return false };
+        let holder = spec.holder_identity.as_deref().unwrap_or_default();
+        let seconds = u64::try_from(spec.lease_duration_seconds.unwrap_or_default()).unwrap_or_default();
+        !holder.is_empty()
+            && holder != self.election.identity
+            && since.elapsed() < Duration::from_secs(seconds)
     }
 
     /// The Lease as ours, after this one.
     fn lease(&self, before: Option<&Lease>) -> Lease {
         let Election { namespace, name, identity, duration, .. } = &self.election;
         let now = MicroTime(Timestamp::now());
+        let seconds = i32::try_from(duration.as_millis().div_ceil(1000).max(1)).unwrap_or(i32::MAX);
         let spec = before.and_then(|lease| lease.spec.as_ref());
         let is_ours = spec.is_some_and(|spec| spec.holder_identity.as_deref() == Some(identity));
         let transitions = spec.and_then(|spec| spec.lease_transitions);
@@ -159,7 +187,7 @@ impl Elector {
             metadata,
             spec: Some(LeaseSpec {
                 holder_identity: Some(identity.clone()),
-                lease_duration_seconds: Some(i32::try_from(duration.as_secs().max(1)).unwrap_or(i32::MAX)),
+                lease_duration_seconds: Some(seconds),
                 acquire_time: Some(acquired.unwrap_or_else(|| now.clone())),
                 renew_time: Some(now),
                 lease_transitions: Some(match transitions {
@@ -172,14 +200,16 @@ impl Elector {
         }
     }
 
-    /// Lets others begin at once.
-    async fn release(&mut self) -> Result<(), kube::Error> {
-        let Some((mut lease, _)) = self.observed.take() else { return Ok(()) };
-        if let Some(spec) = &mut lease.spec {
-            spec.holder_identity = Some(String::new());
-            spec.lease_duration_seconds = Some(1);
-            spec.renew_time = Some(MicroTime(Timestamp::now()));
+    /// Lets others begin at once. The Lease is read first, for a renewal may have been cut short.
+    async fn release(&self) -> Result<(), kube::Error> {
+        let Some(mut lease) = self.api.get_opt(&self.election.name).await? else { return Ok(()) };
+        let Some(spec) = &mut lease.spec else { return Ok(()) };
+        if spec.holder_identity.as_deref() != Some(&self.election.identity) {
+            return Ok(());
         }
+        spec.holder_identity = Some(String::new());
+        spec.lease_duration_seconds = Some(1);
+        spec.renew_time = Some(MicroTime(Timestamp::now()));
         self.api.replace(&self.election.name, &PostParams::default(), &lease).await.map(drop)
     }
 }

@@ -23,9 +23,12 @@ impl Follower {
             }
             return;
         }
-        feed.failing = false;
-        if self.health.works(&id) {
-            on_event(ClusterEvent::Recovered { watched, namespace });
+        // A list alone is no watch yet.
+        if !matches!(news, News::Listed(_)) {
+            feed.failing = false;
+            if self.health.works(&id) {
+                on_event(ClusterEvent::Recovered { watched, namespace });
+            }
         }
         match news {
             News::Listed(items) => {
@@ -35,7 +38,7 @@ impl Follower {
             }
             News::Applied(item) => self.apply(watched, item),
             News::Deleted(item) => self.delete(watched, item),
-            News::Failed(_) => {}
+            News::Failed(_) | News::Works => return,
         }
         self.since.get_or_insert_with(Instant::now);
     }

@@ -42,6 +42,7 @@ mod learn;
 mod secrets;
 mod status;
 mod watched;
+mod wire;
 
 pub use cluster::{Cluster, ClusterEvent, Namespaces, Publish};
 pub use health::{Health, HealthState, WatchState};

@@ -95,10 +95,14 @@ impl Secrets {
     /// The next that came; nothing while none is on its way.
     pub(super) async fn next(&mut self) -> Option<Fetched> {
         loop {
-            let Ok(fetched) = self.tasks.join_next().await? else { continue };
+            let Ok(mut fetched) = self.tasks.join_next().await? else { continue };
             let key = fetched.key.clone();
             self.fetching.remove(&key);
             let Some(held) = self.wanted.get_mut(&key) else { continue };
+            if !self.versions.contains_key(&key) {
+                // It was deleted meanwhile.
+                fetched.secret = Ok(None);
+            }
             match &fetched.secret {
                 Ok(Some(secret)) => {
                     let version = secret.metadata.resource_version.as_deref();

@@ -62,8 +62,11 @@ impl Seen {
         let ingresses = status.and_then(|status| status.ingress.as_ref()).into_iter().flatten();
         let texts = ingresses.filter_map(|one| one.ip.as_deref().or(one.hostname.as_deref()));
         let mut managers = ingress.metadata.managed_fields.iter().flatten();
+        // One that wrote nothing but an empty status owns no address.
         let is_ours = managers.any(|entry| {
-            entry.manager.as_deref() == Some(super::MANAGER) && entry.subresource.as_deref() == Some("status")
+            let owns =
+                entry.fields_v1.as_ref().is_some_and(|set| !set.0["f:status"]["f:loadBalancer"].is_null());
+            owns && entry.manager.as_deref() == Some(super::MANAGER)
         });
         Self { addresses: texts.map(Address::of).collect(), is_ours }
     }
@@ -100,6 +103,8 @@ pub(super) struct StatusWriter {
     known: BTreeMap<Key, (bool, Seen)>,
     /// What has to be looked at.
     due: BTreeSet<Key>,
+    /// Whether a failure was reported, and not everything was written since.
+    failing: bool,
 }
 
 impl StatusWriter {
@@ -108,7 +113,7 @@ impl StatusWriter {
         addresses: watch::Receiver<BTreeSet<Address>>,
         leading: watch::Receiver<bool>,
     ) -> Self {
-        Self { client, addresses, leading, known: BTreeMap::new(), due: BTreeSet::new() }
+        Self { client, addresses, leading, known: BTreeMap::new(), due: BTreeSet::new(), failing: false }
     }
 
     /// Writes until `told` ends. With `remove_at_end`, a leader then takes everything back that it wrote.
@@ -154,11 +159,10 @@ impl StatusWriter {
 
     /// Returns whether nothing is left to be done.
     async fn write_due(&mut self, failed: &mut impl FnMut(String)) -> bool {
-        if !*self.leading.borrow() {
-            return true;
-        }
         let wanted = self.addresses.borrow_and_update().clone();
-        for key in std::mem::take(&mut self.due) {
+        let mut failures = Vec::new();
+        while *self.leading.borrow() {
+            let Some(key) = self.due.pop_first() else { break };
             let Some((served, seen)) = self.known.get_mut(&key) else { continue };
             let addresses = match *served {
                 // As long as nobody knows where the gateway can be reached, nothing is taken back either.
@@ -170,15 +174,19 @@ impl StatusWriter {
             match write(&self.client, &key, &addresses).await {
                 Ok(()) => *seen = Seen { addresses, is_ours: true },
                 Err(error) => {
-                    failed(error);
-                    self.due.insert(key);
+                    if !std::mem::replace(&mut self.failing, true) {
+                        failed(error);
+                    }
+                    failures.push(key);
                     // One that fails is likely to be followed by others.
-                    if self.due.len() > 3 {
+                    if failures.len() > 3 {
                         break;
                     }
                 }
             }
         }
+        self.due.extend(failures);
+        self.failing &= !self.due.is_empty();
         self.due.is_empty()
     }
 }

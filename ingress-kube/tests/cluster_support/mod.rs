@@ -1,11 +1,15 @@
 //! A followed cluster whose API server is a double, and its objects.
 #![allow(dead_code, unreachable_pub, reason = "each test uses what it needs")]
 
+pub mod followed;
+
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use ingress_core::{RequestHead, RequestHost, RequestPath, RouteTable, TableReader};
-use ingress_kube::client::{Cluster, ClusterEvent, Health, Watched};
+use ingress_kube::client::{Cluster, ClusterEvent, Health, HealthState, Watched};
 use ingress_kube::{Config, IngressController};
 use serde_json::{Value, json};
 use test_apiserver::ApiServer;
@@ -34,6 +38,7 @@ pub struct Running {
     pub health: Health,
     pub reader: TableReader,
     log: Arc<Mutex<Vec<String>>>,
+    led: Arc<Mutex<Vec<(Instant, bool)>>>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -44,8 +49,12 @@ impl Running {
         let cluster = set(Cluster::new(client(server)));
         let (health, log) = (cluster.health(), Arc::<Mutex<Vec<String>>>::default());
         let (stop, stopped) = oneshot::channel::<()>();
-        let lines = log.clone();
+        let led = Arc::<Mutex<Vec<(Instant, bool)>>>::default();
+        let (lines, leads) = (log.clone(), led.clone());
         let on_event = move |event: ClusterEvent<'_>| {
+            if let ClusterEvent::Leading(leading) = event {
+                leads.lock().expect("no test panics with it").push((Instant::now(), leading));
+            }
             let line = match event {
                 ClusterEvent::Published(report) => format!("published {}", report.changed.join(", ")),
                 other => other.to_string(),
@@ -54,12 +63,16 @@ impl Running {
         };
         let controller = IngressController::new(config, writer);
         let task = tokio::spawn(cluster.run(controller, on_event, async { drop(stopped.await) }));
-        Self { health, reader, log, stop, task }
+        Self { health, reader, log, led, stop, task }
     }
 
     /// Starts it, and waits until its first table is served.
     pub async fn ready(server: &ApiServer) -> Self {
-        let running = Self::start(server, Config::default(), |cluster| cluster);
+        Self::ready_with(server, |cluster| cluster).await
+    }
+
+    pub async fn ready_with(server: &ApiServer, set: impl FnOnce(Cluster) -> Cluster) -> Self {
+        let running = Self::start(server, Config::default(), set);
         assert!(within("the first table", running.health.wait_until_ready()).await);
         running
     }
@@ -79,6 +92,30 @@ impl Running {
     /// Waits for a reported line that begins so.
     pub async fn wait_for_line(&self, start: &str) -> String {
         self.wait_until(start, || self.log().into_iter().find(|line| line.starts_with(start))).await
+    }
+
+    /// The reported lines that contain this.
+    pub fn lines_with(&self, part: &str) -> Vec<String> {
+        self.log().into_iter().filter(|line| line.contains(part)).collect()
+    }
+
+    /// When it was reported that this process leads, and that it does not.
+    pub fn led(&self) -> Vec<(Instant, bool)> {
+        self.led.lock().expect("no test panics with it").clone()
+    }
+
+    pub fn leads(&self) -> bool {
+        self.led().last().is_some_and(|(_, leads)| *leads)
+    }
+
+    /// Waits until no watch fails.
+    pub async fn all_work(&self) {
+        let works = |health: HealthState| health.watches.iter().all(|watch| watch.failing.is_none());
+        self.wait_until("end of the outage", || works(self.health.now()).then_some(())).await;
+    }
+
+    pub fn generation(&self) -> u64 {
+        self.reader.snapshot().generation()
     }
 
     /// Waits until there is something.
@@ -116,6 +153,48 @@ impl Running {
     /// Ends it without a word, as a node that fails.
     pub fn kill(self) {
         self.task.abort();
+    }
+}
+
+/// Looks at the served table again and again, from a thread of its own.
+pub struct Looking {
+    ended: Arc<AtomicBool>,
+    thread: thread::JoinHandle<Result<usize, String>>,
+}
+
+impl Looking {
+    /// Each of the hosts is served by somebody in every table.
+    pub fn for_hosts(running: &Running, hosts: &'static [&'static str]) -> Self {
+        Self::for_what(running, move |table| {
+            let missed = hosts.iter().find(|host| serves(table, host, "/").is_none_or(|all| all.is_empty()));
+            missed.map_or(Ok(()), |host| Err(format!("{host} is not served")))
+        })
+    }
+
+    pub fn for_what(
+        running: &Running,
+        check: impl Fn(&RouteTable) -> Result<(), String> + Send + 'static,
+    ) -> Self {
+        let (reader, ended) = (running.reader.clone(), Arc::<AtomicBool>::default());
+        let end = ended.clone();
+        let thread = thread::spawn(move || {
+            let mut looks = 0;
+            while !end.load(Ordering::Relaxed) {
+                let table = reader.snapshot();
+                check(&table).map_err(|why| format!("table {}: {why}", table.generation()))?;
+                looks += 1;
+                thread::sleep(Duration::from_micros(500));
+            }
+            Ok(looks)
+        });
+        Self { ended, thread }
+    }
+
+    /// Ends it; nothing was missed.
+    pub fn end(self) {
+        self.ended.store(true, Ordering::Relaxed);
+        let looks = self.thread.join().expect("it does not panic").expect("nothing is missed");
+        assert!(looks > 0);
     }
 }
 
