@@ -12,7 +12,7 @@ use prometheus_client::registry::Registry;
 
 use crate::admin::Admin;
 
-/// The content type of what [`text`] gives.
+/// The content type of what [`text()`] gives.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// All figures, in the OpenMetrics format.
