@@ -99,12 +99,14 @@ async fn a_storm_of_findings_is_no_storm_of_events() {
     server.apply(class());
     let running = Running::ready_with(&server, with_events).await;
     let bad = |number| ingress("shop", &format!("i{number}"), &format!("i{number}.example"));
+    let begun = std::time::Instant::now();
     server.apply_all((0..500).map(bad));
     let line = running.wait_until("report", || running.lines_with("Events are left out").pop()).await;
     let written = events(&server).len();
     println!("{written} Events; {line}");
     // 50 at once, and 2 more for each second that a slow machine takes to find them all.
-    assert!((50..=70).contains(&written), "{written}");
+    let most = 51 + 2 * begun.elapsed().as_secs() as usize;
+    assert!((50..=most).contains(&written), "{written}");
     let left_out: usize = line.split(' ').next().unwrap().parse().unwrap();
     assert_eq!(left_out + written, 500);
     assert_eq!(running.lines_with("Events are left out").len(), 1);
