@@ -1,5 +1,6 @@
 //! `gateway run` without a directory: the objects of a Kubernetes cluster.
 
+use std::hash::{BuildHasher, Hasher};
 use std::path::PathBuf;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -29,13 +30,7 @@ pub(crate) struct ClusterOptions {
     context: Option<String>,
 
     /// Serve only Ingresses in these namespaces [default: all]
-    #[arg(
-        long,
-        env = "INGRESS_WATCH_NAMESPACE",
-        value_name = "NAME,...",
-        value_delimiter = ',',
-        conflicts_with = "watch_namespace_selector"
-    )]
+    #[arg(long, env = "INGRESS_WATCH_NAMESPACE", value_name = "NAME,...", value_delimiter = ',')]
     watch_namespace: Vec<String>,
 
     /// Serve only Ingresses in namespaces with these labels, such as team=shop
@@ -138,21 +133,38 @@ impl ClusterOptions {
         let client = kube::Client::try_from(config)
             .map_err(|error| Failure::Usage(format!("the cluster cannot be reached: {}", chain(&error))))?;
         drop(entered);
-        Ok(Connection { cluster: self.cluster(client, publish, &namespace), runtime })
+        let namespaces = self.namespaces().map_err(Failure::Usage)?;
+        Ok(Connection { cluster: self.cluster(client, namespaces, publish, &namespace), runtime })
     }
 
-    fn cluster(&self, client: kube::Client, publish: Option<Publish>, namespace: &str) -> Cluster {
-        let namespaces = match &self.watch_namespace_selector {
-            Some(selector) => Namespaces::Selected(selector.clone()),
-            None if self.watch_namespace.is_empty() => Namespaces::All,
-            None => Namespaces::Named(self.watch_namespace.clone()),
-        };
+    /// Which namespaces are served. An empty text, as templates of Deployments leave it, is none.
+    fn namespaces(&self) -> Result<Namespaces, String> {
+        let named = self.watch_namespace.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
+        let named: Vec<_> = named.map(str::to_owned).collect();
+        let selector = self.watch_namespace_selector.as_deref().map(str::trim).unwrap_or_default();
+        match (named.is_empty(), selector.is_empty()) {
+            (true, true) => Ok(Namespaces::All),
+            (false, true) => Ok(Namespaces::Named(named)),
+            (true, false) => Ok(Namespaces::Selected(selector.into())),
+            (false, false) => {
+                Err("--watch-namespace and --watch-namespace-selector: write one of them".into())
+            }
+        }
+    }
+
+    fn cluster(
+        &self,
+        client: kube::Client,
+        namespaces: Namespaces,
+        publish: Option<Publish>,
+        namespace: &str,
+    ) -> Cluster {
         let mut cluster = Cluster::new(client)
             .namespaces(namespaces)
             .streaming_lists(self.streaming_lists)
             .remove_status_at_shutdown(self.update_status_on_shutdown)
             .events(true);
-        if let Some(selector) = &self.ingress_selector {
+        if let Some(selector) = self.ingress_selector.as_ref().filter(|selector| !selector.is_empty()) {
             cluster = cluster.ingress_selector(selector);
         }
         if let Some(publish) = publish {
@@ -160,10 +172,10 @@ impl ClusterOptions {
         }
         if !self.disable_leader_election {
             let of_pod = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-            let identity = of_pod("POD_NAME").unwrap_or_else(|| format!("gateway-{}", std::process::id()));
+            let identity = of_pod("POD_NAME").unwrap_or_else(unique_name);
             let namespace = of_pod("POD_NAMESPACE").unwrap_or_else(|| namespace.to_owned());
             let mut election = Election::new(namespace, &self.election_id, identity);
-            election.duration = self.election_ttl.max(Duration::from_secs(1));
+            election.duration = self.election_ttl.clamp(Duration::from_secs(1), Duration::from_secs(3600));
             election.deadline = election.duration * 2 / 3;
             election.retry = election.duration * 2 / 15;
             cluster = cluster.election(election);
@@ -212,4 +224,12 @@ impl ClusterOptions {
         config.default_retry = false;
         Ok(config)
     }
+}
+
+/// What no other process is called: in containers all process ids are alike.
+fn unique_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    // Each is seeded at random.
+    let random = std::hash::RandomState::new().build_hasher().finish();
+    format!("gateway-{}-{random:016x}", host.trim())
 }

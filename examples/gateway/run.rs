@@ -63,13 +63,6 @@ impl Source {
     }
 }
 
-/// The listeners, and where they really are.
-struct Listeners {
-    http: (TcpListener, SocketAddr),
-    https: Option<(TcpListener, SocketAddr)>,
-    admin: (TcpListener, SocketAddr),
-}
-
 /// Serves until a signal says stop. `started` is called once, when the first table is being served.
 pub(crate) fn run(options: &RunOptions, started: impl FnOnce(&Started)) -> Result<(), Failure> {
     let config = options.translation.config().map_err(Failure::Usage)?;
@@ -80,14 +73,14 @@ pub(crate) fn run(options: &RunOptions, started: impl FnOnce(&Started)) -> Resul
         Some(path) => Objects::Manifests(open(path)?),
         None => Objects::Cluster(Box::new(options.cluster.connect()?)),
     };
-    let http = bind("--http", options.listen.http)?;
-    let https = options.listen.https.map(|address| bind("--https", address)).transpose()?;
+    // Whoever connects before anything is served is to be refused, but an address that is taken is said at once.
+    bind("--http", options.listen.http)?;
+    options.listen.https.map(|address| bind("--https", address)).transpose()?;
     let admin = bind("--admin", options.listen.admin)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::System(format!("cannot start: {error}")))?;
     let controller = IngressController::new(config, writer);
-    let listeners = Listeners { http, https, admin };
-    runtime.block_on(serve(options, objects, controller, layer.into_service(), listeners, started))
+    runtime.block_on(serve(options, objects, controller, layer.into_service(), admin, started))
 }
 
 async fn serve(
@@ -95,13 +88,12 @@ async fn serve(
     objects: Objects,
     controller: IngressController,
     service: IngressService,
-    listeners: Listeners,
+    (admin_listener, admin_addr): (TcpListener, SocketAddr),
     started: impl FnOnce(&Started),
 ) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let reader = controller.reader();
     let admin = Admin::new(reader.clone());
-    let (admin_listener, admin_addr) = listeners.admin;
     let mut serve_admin = tokio::spawn(admin.clone().serve(admin_listener));
     let source = match objects {
         Objects::Manifests(manifests) => Source::Manifests(load(manifests, controller).await?),
@@ -112,6 +104,7 @@ async fn serve(
                 ready = following.health.wait_until_ready() => if !ready { return Err(Source::failed()) },
                 signal = signals.next() => {
                     tracing::info!(signal, "stopping before everything was listed");
+                    let _ = tokio::task::spawn_blocking(|| following.stop()).await;
                     return Ok(());
                 }
             }
@@ -121,10 +114,11 @@ async fn serve(
 
     let server = options.listen.limits.server().proxy_protocol(options.listen.proxy_protocol.clone());
     let server = server.drain_limit(options.listen.shutdown_grace_period);
-    let (listener, http_addr) = listeners.http;
+    let (listener, http_addr) = bind("--http", options.listen.http)?;
     let mut ports = vec![Port { listener, tls: None }];
-    let https_addr = listeners.https.as_ref().map(|(_, address)| *address);
-    if let Some((listener, _)) = listeners.https {
+    let https = options.listen.https.map(|address| bind("--https", address)).transpose()?;
+    let https_addr = https.as_ref().map(|(_, address)| *address);
+    if let Some((listener, _)) = https {
         let tls = certificate::tls(reader.clone(), options.listen.tls_min_version)?;
         ports.push(Port { listener, tls: Some(tls) });
     }

@@ -56,7 +56,9 @@ fn replace_pods(network: Ipv4Addr, write: impl Fn(&[Value]), start: impl Fn(&[&s
         ]);
     };
     write(&rollout, 0);
-    let mut gateway = start(&["--workers", "2", "--shutdown-grace-period", "15s"]);
+    // A Pod that ends resets the connections that it has not accepted yet. What was sent on such a one is repeated where
+    // retries are asked for, and else answered with 502.
+    let mut gateway = start(&["--workers", "2", "--shutdown-grace-period", "15s", "--retries", "1"]);
 
     let (served, stopping) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
     let clients: Vec<_> = (0..4)

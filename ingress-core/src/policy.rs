@@ -127,6 +127,17 @@ impl Policy {
     /// let both = rule.or(&backend);
     /// assert_eq!((both.idle_timeout, both.protocol), (Some(Timeout::Never), Some(Protocol::H2c)));
     /// ```
+    ///
+    /// Who names whom to trust is not taken to trust everybody:
+    ///
+    /// ```
+    /// use ingress_core::{Policy, Trust};
+    ///
+    /// let (mut rule, mut backend) = (Policy::default(), Policy::default());
+    /// rule.tls.trust = Some(Trust::none());
+    /// backend.tls.verify = Some(false);
+    /// assert_eq!(rule.or(&backend).tls.verify, None);
+    /// ```
     #[must_use]
     pub fn or(&self, other: &Self) -> Self {
         Self {
@@ -139,7 +150,8 @@ impl Policy {
             tls: UpstreamTls {
                 server_name: self.tls.server_name.as_ref().or(other.tls.server_name.as_ref()).cloned(),
                 trust: self.tls.trust.as_ref().or(other.tls.trust.as_ref()).cloned(),
-                verify: self.tls.verify.or(other.tls.verify),
+                // Who names whom to trust does not mean everybody.
+                verify: self.tls.verify.or(other.tls.verify.filter(|_| self.tls.trust.is_none())),
             },
             max_body_size: self.max_body_size.or(other.max_body_size),
         }

@@ -64,13 +64,13 @@ async fn the_status_of_each_ingress_of_ours_is_applied_once() {
     assert_eq!(writes(&server), ["api", "web", "z"].map(write_of));
     assert_eq!(status(&server, "foreign"), Value::Null);
     for one in server.requests().iter().filter(|one| is_write(one)) {
-        assert_eq!(one.field_manager.as_deref(), Some("ingress-gateway"));
+        assert_eq!(one.field_manager.as_deref(), Some("ingress-gateway.io/gateway"));
         assert_eq!(one.parameter("force").as_deref(), Some("true"));
     }
     let web = server.get("Ingress", "shop", "web").unwrap();
     assert_eq!(web["metadata"]["generation"], 1);
     let managers = web["metadata"]["managedFields"].as_array().unwrap();
-    let ours = managers.iter().find(|entry| entry["manager"] == "ingress-gateway").unwrap();
+    let ours = managers.iter().find(|entry| entry["manager"] == "ingress-gateway.io/gateway").unwrap();
     assert_eq!((&ours["operation"], &ours["subresource"]), (&"Apply".into(), &"status".into()));
     running.stop().await;
 }

@@ -36,7 +36,8 @@ pub enum Namespaces {
     All,
     /// These, which needs a Role in each. IngressClasses are of the whole cluster all the same.
     Named(Vec<String>),
-    /// Those whose labels match this selector, such as `team=shop`. Each is served once its objects are listed.
+    /// Those whose labels match this selector, such as `team=shop`. Half a second after a namespace is selected its rules
+    /// are served, even if some of its objects are not listed by then.
     Selected(String),
 }
 
@@ -186,7 +187,7 @@ impl Cluster {
     ) where
         F: FnMut(ClusterEvent<'_>),
     {
-        let (writers, mut notes) = Writers::start(&self);
+        let (writers, mut notes) = Writers::start(&self, controller.config());
         if self.publish.is_some() || self.events {
             self.health.leading(self.election.is_none());
         }

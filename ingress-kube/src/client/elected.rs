@@ -13,11 +13,12 @@ use super::events::{self, Findings};
 use super::feed::{self, Content, FeedId, News, Settings};
 use super::leader::Elector;
 use super::status::{Address, StatusWriter, Told, of_service};
-use super::{Cluster, Publish, Watched};
-use crate::Object;
+use super::{Cluster, Namespaces, Publish, Watched};
+use crate::{Config, Object};
 
-/// How long the last writes may take altogether.
-const END: Duration = Duration::from_secs(10);
+/// How long the last writes may take altogether, and where the status of all Ingresses is taken back.
+const END: Duration = Duration::from_secs(3);
+const END_OF_STATUS: Duration = Duration::from_secs(10);
 
 /// Something to report.
 #[derive(Debug)]
@@ -35,13 +36,15 @@ pub(super) struct Writers {
     events: Option<JoinHandle<()>>,
     elector: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
     others: Vec<JoinHandle<()>>,
+    end: Duration,
 }
 
 impl Writers {
     /// Begins what the program asked for.
-    pub(super) fn start(cluster: &Cluster) -> (Self, mpsc::UnboundedReceiver<Note>) {
+    pub(super) fn start(cluster: &Cluster, config: &Config) -> (Self, mpsc::UnboundedReceiver<Note>) {
         let (notes, received) = mpsc::unbounded_channel();
         let mut writers = Self::default();
+        writers.end = if cluster.remove_status { END_OF_STATUS } else { END };
         if cluster.publish.is_none() && !cluster.events {
             return (writers, received);
         }
@@ -68,7 +71,11 @@ impl Writers {
                     writers.others.push(tokio::spawn(follow));
                 }
             }
-            let writer = StatusWriter::new(client.clone(), known, leading.clone());
+            // Two installations in one cluster must not take each other's status for their own.
+            let class = config.ingress_class.as_ref().map(|name| format!("/{name}")).unwrap_or_default();
+            let manager = format!("{}{class}", config.controller_class).chars().take(128).collect();
+            let scoped = matches!(cluster.namespaces, Namespaces::Named(_));
+            let writer = StatusWriter::new(client.clone(), known, leading.clone(), manager, scoped);
             writers.status = Some(tokio::spawn(writer.run(news, cluster.remove_status, trouble(&notes))));
             writers.told = Some(told);
         }
@@ -83,8 +90,14 @@ impl Writers {
         if let Some(election) = cluster.election.clone() {
             let (stop, stopped) = oneshot::channel();
             let elector = Elector::new(client.clone(), election);
+            let health = cluster.health();
             let run = async move {
-                let stopped = async { drop(stopped.await) };
+                let mut stopped = std::pin::pin!(async { drop(stopped.await) });
+                // Who serves nothing yet has nothing to write, and must not keep others from it.
+                tokio::select! {
+                    _ = health.wait_until_ready() => {}
+                    () = &mut stopped => return,
+                }
                 elector.run(&lead, stopped, |note| drop(notes.send(note))).await;
             };
             writers.elector = Some((stop, tokio::spawn(run)));
@@ -117,7 +130,7 @@ impl Writers {
     /// Ends the tasks: those that write finish first, and then the Lease is given back.
     pub(super) async fn end(&mut self) {
         (self.told, self.findings) = (None, None);
-        let limit = Instant::now() + END;
+        let limit = Instant::now() + self.end;
         for mut task in [self.status.take(), self.events.take()].into_iter().flatten() {
             if tokio::time::timeout_at(limit, &mut task).await.is_err() {
                 task.abort();
@@ -158,7 +171,14 @@ async fn follow_service(
     let mut failing = false;
     while let Some((_, news)) = news.recv().await {
         let items = match news {
-            News::Listed(items) => items,
+            News::Listed(items) => {
+                if items.is_empty() {
+                    failed(format!(
+                        "Service {namespace}/{name}, whose addresses are published, does not exist"
+                    ));
+                }
+                items
+            }
             News::Applied(item) => vec![item],
             // The addresses of a Service that is gone for a moment are better than none.
             News::Deleted(_) | News::Works => Vec::new(),

@@ -86,7 +86,7 @@ pub(super) async fn run(
     mut findings: mpsc::UnboundedReceiver<Findings>,
     mut failed: impl FnMut(String),
 ) {
-    let reporter = Reporter { controller: super::MANAGER.into(), instance: Some(instance) };
+    let reporter = Reporter { controller: super::REPORTER.into(), instance: Some(instance) };
     let mut writer = EventWriter {
         recorder: Recorder::new(client, reporter),
         unsaid: BTreeMap::new(),
@@ -100,7 +100,7 @@ pub(super) async fn run(
         let again = *leading.borrow() && !writer.unsaid.is_empty();
         tokio::select! {
             news = findings.recv() => match news {
-                Some(news) => writer.learn(news),
+                Some(news) => writer.learn(news, *leading.borrow()),
                 None => break,
             },
             Ok(()) = leading.changed() => {}
@@ -130,12 +130,12 @@ struct EventWriter {
 }
 
 impl EventWriter {
-    fn learn(&mut self, findings: Findings) {
+    fn learn(&mut self, findings: Findings, leads: bool) {
         findings.gone.iter().for_each(|identity| drop(self.unsaid.remove(identity)));
         self.unsaid.extend(findings.new);
         while self.unsaid.len() > UNSAID {
             self.unsaid.pop_last();
-            self.left_out += 1;
+            self.left_out += u64::from(leads);
         }
     }
 
@@ -157,8 +157,7 @@ impl EventWriter {
                     continue;
                 }
                 Ok(Err(error)) => {
-                    let is_refused =
-                        matches!(&error, kube::Error::Api(status) if (400..429).contains(&status.code));
+                    let is_refused = matches!(&error, kube::Error::Api(status) if [400, 404, 409, 422].contains(&status.code));
                     let resource = "events.events.k8s.io";
                     (explain(&error, "create and patch", resource, Some(&finding.namespace)), is_refused)
                 }

@@ -23,8 +23,6 @@ use crate::{IngressController, Kind};
 const WINDOW: Duration = Duration::from_millis(50);
 /// For how long a table waits for what its objects name: Secrets, and the rest of a namespace.
 const HOLD: Duration = Duration::from_millis(500);
-/// The same for the first table.
-const HOLD_FIRST: Duration = Duration::from_secs(10);
 /// How much is taken at once from what the watches say.
 const AT_ONCE: usize = 4096;
 
@@ -62,6 +60,8 @@ pub(super) struct Feed {
     _task: Task,
     pub(super) listed: bool,
     pub(super) failing: bool,
+    /// The last reason that was reported, and when.
+    pub(super) reported: Option<(String, Instant)>,
 }
 
 impl Follower {
@@ -162,7 +162,7 @@ impl Follower {
         if !self.feeds.contains_key(&id) {
             self.health.started(&id);
             let task = feed::spawn(&self.client, &id, &self.settings, &self.sender);
-            self.feeds.insert(id, Feed { _task: task, listed: false, failing: false });
+            self.feeds.insert(id, Feed { _task: task, listed: false, failing: false, reported: None });
         }
     }
 
@@ -186,7 +186,7 @@ impl Follower {
         self.since.get_or_insert_with(Instant::now);
     }
 
-    /// Watches the ConfigMaps that classes name, in the namespaces that are served.
+    /// Watches the ConfigMaps that classes name.
     fn watch_config_maps(&mut self) {
         let wanted = self.controller.translator().config_maps();
         let id = |key: &Key| FeedId {
@@ -239,7 +239,8 @@ impl Follower {
         let hold = match (incomplete, first) {
             (false, _) => since,
             (true, false) => since + HOLD,
-            (true, true) => since + HOLD_FIRST,
+            // Each comes, or fails in a while.
+            (true, true) => return None,
         };
         Some(self.published.map_or(hold, |published| hold.max(published + WINDOW)))
     }

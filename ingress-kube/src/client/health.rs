@@ -54,8 +54,9 @@ impl Health {
         self.0.borrow().clone()
     }
 
-    /// Waits until a table is served that knows all changes of a resource up to this `metadata.resourceVersion`.
-    /// Versions of one resource are numbers that grow (KEP-5504).
+    /// Waits until a table is served that knows the object of this `metadata.resourceVersion`, or a later one. Versions of
+    /// one resource are numbers that grow (KEP-5504). All changes up to it are known where one watch sees them all, which is
+    /// not so with several namespaces.
     ///
     /// Returns `false` if the watches have ended before.
     pub async fn wait_for(&self, watched: Watched, resource_version: u64) -> bool {

@@ -50,6 +50,12 @@ impl Election {
     }
 }
 
+/// How long it may take to give the Lease back.
+const RELEASE: Duration = Duration::from_secs(2);
+/// The least and the most that makes sense as the duration of a Lease.
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(3600);
+
 /// One process that wants the Lease.
 pub(super) struct Elector {
     api: Api<Lease>,
@@ -68,7 +74,9 @@ enum Holder {
 
 impl Elector {
     pub(super) fn new(client: Client, mut election: Election) -> Self {
+        election.duration = election.duration.clamp(SHORTEST, LONGEST);
         election.deadline = election.deadline.min(election.duration * 4 / 5);
+        election.retry = election.retry.clamp(SHORTEST / 10, election.deadline.max(SHORTEST / 5) / 2);
         Self { api: Api::namespaced(client, &election.namespace), election, observed: None }
     }
 
@@ -114,7 +122,7 @@ impl Elector {
         }
         lead(false);
         if renewed.is_some() {
-            let _ = tokio::time::timeout(self.election.deadline / 2, self.release()).await;
+            let _ = tokio::time::timeout(RELEASE.min(self.election.deadline), self.release()).await;
         }
     }
 

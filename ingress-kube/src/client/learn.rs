@@ -1,6 +1,7 @@
 //! What the watches say, put among what is known.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use ingress_core::{Code, Diagnostic, ObjectRef, Source};
 use tokio::time::Instant;
@@ -12,13 +13,22 @@ use super::{ClusterEvent, Watched};
 use crate::translate::Key;
 use crate::{Kind, Object, ObjectKey};
 
+/// How long a reason stands before another one is reported.
+const REASON: Duration = Duration::from_secs(10);
+
 impl Follower {
     pub(super) fn learn(&mut self, id: FeedId, news: News, on_event: &mut impl FnMut(ClusterEvent<'_>)) {
         let Some(feed) = self.feeds.get_mut(&id) else { return };
         let (watched, namespace) = (id.watched, id.namespace.as_deref());
         if let News::Failed(reason) = news {
             feed.failing = true;
-            if self.health.failed(&id, &reason) {
+            // Another reason is news, too, though not each of those that alternate.
+            let is_news = feed
+                .reported
+                .as_ref()
+                .is_none_or(|(said, when)| **said != *reason && when.elapsed() > REASON);
+            if self.health.failed(&id, &reason) || is_news {
+                feed.reported = Some((reason.clone(), Instant::now()));
                 on_event(ClusterEvent::Failing { watched, namespace, reason: &reason });
             }
             return;
@@ -26,6 +36,7 @@ impl Follower {
         // A list alone is no watch yet.
         if !matches!(news, News::Listed(_)) {
             feed.failing = false;
+            feed.reported = None;
             if self.health.works(&id) {
                 on_event(ClusterEvent::Recovered { watched, namespace });
             }

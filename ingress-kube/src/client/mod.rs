@@ -25,7 +25,7 @@
 //! | one change | the new table, at once; what follows within 50 ms is one table together |
 //! | the API server is away, frozen, or refuses | the last table, for as long as it takes |
 //! | a watch has to begin anew | the last table, until the new list is complete |
-//! | an object that cannot be read | everything else, and a finding |
+//! | an object that cannot be read, but its metadata can | everything else, and a finding |
 //!
 //! Of Secrets only the metadata is watched. What is in those that an Ingress or a Service names is fetched, and no other
 //! Secret's content reaches this process.
@@ -50,5 +50,5 @@ pub use leader::Election;
 pub use status::Address;
 pub use watched::Watched;
 
-/// By what name fields of objects are written.
-const MANAGER: &str = "ingress-gateway";
+/// By what name Events are written.
+const REPORTER: &str = "ingress-gateway";

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::{Api, Client};
+use kube::api::GetParams;
+use kube::core::Request;
+use kube::{Client, Resource};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -25,12 +27,14 @@ pub(super) struct Secrets {
     versions: BTreeMap<Key, u64>,
     /// Those that something names, with the version that is held.
     wanted: BTreeMap<Key, u64>,
-    fetching: BTreeSet<Key>,
+    /// What is on its way, with the version that was known when it was asked for.
+    fetching: BTreeMap<Key, u64>,
+    /// What of that could not be read so far: nothing waits for it.
+    failed: BTreeSet<Key>,
     tasks: JoinSet<Fetched>,
 }
 
 /// What came of a fetch.
-#[derive(Debug)]
 pub(super) struct Fetched {
     pub(super) key: Key,
     /// Nothing if the Secret is not there, or why it could not be read. It is asked for again then.
@@ -46,7 +50,8 @@ impl Secrets {
             permits: Arc::new(Semaphore::new(AT_ONCE)),
             versions: BTreeMap::new(),
             wanted: BTreeMap::new(),
-            fetching: BTreeSet::new(),
+            fetching: BTreeMap::new(),
+            failed: BTreeSet::new(),
             tasks: JoinSet::new(),
         }
     }
@@ -87,9 +92,9 @@ impl Secrets {
         }
     }
 
-    /// Whether all that are there are held in their newest version.
+    /// Whether all that are there are held in their newest version, or cannot be read.
     pub(super) fn are_settled(&self) -> bool {
-        self.fetching.is_empty()
+        self.fetching.keys().all(|key| self.failed.contains(key))
     }
 
     /// The next that came; nothing while none is on its way.
@@ -97,7 +102,8 @@ impl Secrets {
         loop {
             let Ok(mut fetched) = self.tasks.join_next().await? else { continue };
             let key = fetched.key.clone();
-            self.fetching.remove(&key);
+            let begun = self.fetching.remove(&key);
+            self.failed.remove(&key);
             let Some(held) = self.wanted.get_mut(&key) else { continue };
             if !self.versions.contains_key(&key) {
                 // It was deleted meanwhile.
@@ -109,9 +115,14 @@ impl Secrets {
                     *held = version.and_then(|text| text.parse().ok()).unwrap_or(0);
                     self.fetch_if_due(&key);
                 }
-                Ok(None) => {}
+                // One that was made anew meanwhile is there, whatever was answered.
+                Ok(None) => {
+                    *held = begun.unwrap_or(0);
+                    self.fetch_if_due(&key);
+                }
                 Err(_) => {
-                    self.fetching.insert(key.clone());
+                    self.fetching.insert(key.clone(), begun.unwrap_or(0));
+                    self.failed.insert(key.clone());
                     self.fetch(key, fetched.failures);
                 }
             }
@@ -121,7 +132,8 @@ impl Secrets {
 
     fn fetch_if_due(&mut self, key: &Key) {
         let (Some(held), Some(version)) = (self.wanted.get(key), self.versions.get(key)) else { return };
-        if held < version && self.fetching.insert(key.clone()) {
+        if held != version && !self.fetching.contains_key(key) {
+            self.fetching.insert(key.clone(), *version);
             self.fetch(key.clone(), 0);
         }
     }
@@ -134,15 +146,25 @@ impl Secrets {
             }
             // Nobody closes it.
             let _permit = permits.acquire().await;
-            let api: Api<Secret> = Api::namespaced(client, &key.namespace);
-            let got = tokio::time::timeout(FETCH, api.get_opt(&key.name)).await;
-            let secret = match got {
-                Ok(Ok(secret)) => Ok(secret.map(Box::new)),
-                Ok(Err(error)) => Err(explain(&error, "get", "secrets", Some(&key.namespace))),
-                Err(_) => Err(format!("no answer within {} s", FETCH.as_secs())),
-            };
+            let got = tokio::time::timeout(FETCH, get(&client, &key)).await;
+            let secret = got.unwrap_or_else(|_| Err(format!("no answer within {} s", FETCH.as_secs())));
             let failures = failures + u32::from(secret.is_err());
             Fetched { key, secret, failures }
         });
+    }
+}
+
+/// Reads a Secret; nothing if it is not there. What it says is in no text: the client's own reader would log an answer
+/// that it does not understand.
+async fn get(client: &Client, key: &Key) -> Result<Option<Box<Secret>>, String> {
+    let request = Request::new(Secret::url_path(&(), Some(&key.namespace)));
+    let request =
+        request.get(&key.name, &GetParams::default()).map_err(|_| "its name cannot be asked for")?;
+    match client.request_text(request).await {
+        Ok(text) => serde_json::from_str(&text).map(Some).map_err(|error| {
+            format!("the answer is no Secret, at line {} column {}", error.line(), error.column())
+        }),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+        Err(error) => Err(explain(&error, "get", "secrets", Some(&key.namespace))),
     }
 }

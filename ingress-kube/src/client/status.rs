@@ -12,6 +12,7 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use super::watched::explain;
 use crate::translate::Key;
@@ -20,6 +21,10 @@ use crate::translate::Key;
 const WRITE: Duration = Duration::from_secs(10);
 /// After how long a write that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
+/// How often the status of one Ingress may be written in a row, and how long it rests then: whoever else writes the same
+/// status, as a gateway with other addresses does, must not be answered without end.
+const IN_A_ROW: u32 = 3;
+const REST: Duration = Duration::from_secs(30);
 
 /// An address of the load balancer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,8 +40,8 @@ pub enum Address {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Seen {
     addresses: BTreeSet<Address>,
-    /// Whether a controller of our name wrote it.
-    is_ours: bool,
+    /// Who wrote it.
+    managers: BTreeSet<String>,
 }
 
 /// What the writer is told of an Ingress; nothing if it is gone.
@@ -61,14 +66,12 @@ impl Seen {
         let status = ingress.status.as_ref().and_then(|status| status.load_balancer.as_ref());
         let ingresses = status.and_then(|status| status.ingress.as_ref()).into_iter().flatten();
         let texts = ingresses.filter_map(|one| one.ip.as_deref().or(one.hostname.as_deref()));
-        let mut managers = ingress.metadata.managed_fields.iter().flatten();
         // One that wrote nothing but an empty status owns no address.
-        let is_ours = managers.any(|entry| {
-            let owns =
-                entry.fields_v1.as_ref().is_some_and(|set| !set.0["f:status"]["f:loadBalancer"].is_null());
-            owns && entry.manager.as_deref() == Some(super::MANAGER)
+        let owners = ingress.metadata.managed_fields.iter().flatten().filter(|entry| {
+            entry.fields_v1.as_ref().is_some_and(|set| !set.0["f:status"]["f:loadBalancer"].is_null())
         });
-        Self { addresses: texts.map(Address::of).collect(), is_ours }
+        let managers = owners.filter_map(|entry| entry.manager.clone()).collect();
+        Self { addresses: texts.map(Address::of).collect(), managers }
     }
 }
 
@@ -100,7 +103,12 @@ pub(super) struct StatusWriter {
     client: Client,
     addresses: watch::Receiver<BTreeSet<Address>>,
     leading: watch::Receiver<bool>,
+    /// Under what name it is written, and whether by Roles in single namespaces.
+    manager: String,
+    scoped: bool,
     known: BTreeMap<Key, (bool, Seen)>,
+    /// How often each was written in a row, and when last.
+    written: BTreeMap<Key, (u32, Instant)>,
     /// What has to be looked at.
     due: BTreeSet<Key>,
     /// Whether a failure was reported, and not everything was written since.
@@ -112,8 +120,20 @@ impl StatusWriter {
         client: Client,
         addresses: watch::Receiver<BTreeSet<Address>>,
         leading: watch::Receiver<bool>,
+        manager: String,
+        scoped: bool,
     ) -> Self {
-        Self { client, addresses, leading, known: BTreeMap::new(), due: BTreeSet::new(), failing: false }
+        Self {
+            client,
+            addresses,
+            leading,
+            manager,
+            scoped,
+            known: BTreeMap::new(),
+            written: BTreeMap::new(),
+            due: BTreeSet::new(),
+            failing: false,
+        }
     }
 
     /// Writes until `told` ends. With `remove_at_end`, a leader then takes everything back that it wrote.
@@ -138,7 +158,10 @@ impl StatusWriter {
         if remove_at_end && *self.leading.borrow() {
             self.known.values_mut().for_each(|(served, _)| *served = false);
             self.due.extend(self.known.keys().cloned());
-            self.write_due(&mut failed).await;
+            self.written.clear();
+            if !self.write_due(&mut failed).await {
+                failed(format!("the status of {} Ingresses is not taken back", self.due.len()));
+            }
         }
     }
 
@@ -151,6 +174,7 @@ impl StatusWriter {
                 }
                 None => {
                     self.known.remove(&key);
+                    self.written.remove(&key);
                     self.due.remove(&key);
                 }
             }
@@ -160,7 +184,7 @@ impl StatusWriter {
     /// Returns whether nothing is left to be done.
     async fn write_due(&mut self, failed: &mut impl FnMut(String)) -> bool {
         let wanted = self.addresses.borrow_and_update().clone();
-        let mut failures = Vec::new();
+        let mut left = Vec::new();
         while *self.leading.borrow() {
             let Some(key) = self.due.pop_first() else { break };
             let Some((served, seen)) = self.known.get_mut(&key) else { continue };
@@ -168,55 +192,70 @@ impl StatusWriter {
                 // As long as nobody knows where the gateway can be reached, nothing is taken back either.
                 true if wanted.is_empty() || wanted == seen.addresses => continue,
                 true => wanted.clone(),
-                false if seen.is_ours && !seen.addresses.is_empty() => BTreeSet::new(),
+                false if seen.managers.contains(&self.manager) && !seen.addresses.is_empty() => {
+                    BTreeSet::new()
+                }
                 false => continue,
             };
-            match write(&self.client, &key, &addresses).await {
-                Ok(()) => *seen = Seen { addresses, is_ours: true },
-                Err(error) => {
+            let (in_a_row, last) = self.written.get(&key).copied().unwrap_or((0, Instant::now()));
+            let in_a_row = if last.elapsed() < REST { in_a_row } else { 0 };
+            if in_a_row >= IN_A_ROW {
+                left.push(key);
+                continue;
+            }
+            match self.write(&key, &addresses).await {
+                Ok(()) => {
+                    self.written.insert(key.clone(), (in_a_row + 1, Instant::now()));
+                    let managers = BTreeSet::from([self.manager.clone()]);
+                    self.known.entry(key).and_modify(|(_, seen)| *seen = Seen { addresses, managers });
+                }
+                Err((error, is_answer)) => {
                     if !std::mem::replace(&mut self.failing, true) {
                         failed(error);
                     }
-                    failures.push(key);
-                    // One that fails is likely to be followed by others.
-                    if failures.len() > 3 {
+                    left.push(key);
+                    // Without an answer to one there is none to the others.
+                    if !is_answer {
                         break;
                     }
                 }
             }
         }
-        self.due.extend(failures);
+        self.due.extend(left);
         self.failing &= !self.due.is_empty();
         self.due.is_empty()
     }
-}
 
-async fn write(client: &Client, key: &Key, addresses: &BTreeSet<Address>) -> Result<(), String> {
-    let api: Api<Ingress> = Api::namespaced(client.clone(), &key.namespace);
-    let status = match addresses.is_empty() {
-        true => json!({}),
-        false => {
-            json!({ "loadBalancer": { "ingress": addresses.iter().map(Address::json).collect::<Vec<_>>() } })
+    /// Writes one status; or says why not, and whether the API server said so.
+    async fn write(&self, key: &Key, addresses: &BTreeSet<Address>) -> Result<(), (String, bool)> {
+        let api: Api<Ingress> = Api::namespaced(self.client.clone(), &key.namespace);
+        let status = match addresses.is_empty() {
+            true => json!({}),
+            false => {
+                json!({ "loadBalancer": { "ingress": addresses.iter().map(Address::json).collect::<Vec<_>>() } })
+            }
+        };
+        let patch = json!({
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "Ingress",
+            "metadata": { "name": &*key.name, "namespace": &*key.namespace },
+            "status": status,
+        });
+        let params = PatchParams::apply(&self.manager).force();
+        let patched =
+            tokio::time::timeout(WRITE, api.patch_status(&key.name, &params, &Patch::Apply(&patch))).await;
+        let at = format!("the status of Ingress {}/{} is not written", key.namespace, key.name);
+        match patched {
+            Ok(Ok(_)) => Ok(()),
+            // It is gone, which the watch will say.
+            Ok(Err(kube::Error::Api(status))) if status.code == 404 => Ok(()),
+            Ok(Err(error)) => {
+                let resource = "ingresses.networking.k8s.io/status";
+                let namespace = Some(&*key.namespace).filter(|_| self.scoped);
+                let is_answer = matches!(error, kube::Error::Api(_));
+                Err((format!("{at}: {}", explain(&error, "patch", resource, namespace)), is_answer))
+            }
+            Err(_) => Err((format!("{at}: no answer within {} s", WRITE.as_secs()), false)),
         }
-    };
-    let patch = json!({
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "Ingress",
-        "metadata": { "name": &*key.name, "namespace": &*key.namespace },
-        "status": status,
-    });
-    let params = PatchParams::apply(super::MANAGER).force();
-    let patched =
-        tokio::time::timeout(WRITE, api.patch_status(&key.name, &params, &Patch::Apply(&patch))).await;
-    let at = format!("the status of Ingress {}/{} is not written", key.namespace, key.name);
-    match patched {
-        Ok(Ok(_)) => Ok(()),
-        // It is gone, which the watch will say.
-        Ok(Err(kube::Error::Api(status))) if status.code == 404 => Ok(()),
-        Ok(Err(error)) => {
-            let resource = "ingresses.networking.k8s.io/status";
-            Err(format!("{at}: {}", explain(&error, "patch", resource, None)))
-        }
-        Err(_) => Err(format!("{at}: no answer within {} s", WRITE.as_secs())),
     }
 }

@@ -40,6 +40,8 @@ pub(super) struct ServerIo<T> {
     first: Bytes,
     /// Whether the stream is likely to hold more.
     more: bool,
+    /// What the stream said after what was read before.
+    failed: Option<io::Error>,
     activity: Activity,
     /// How long the client has not taken what it is sent.
     unwritten: Stall,
@@ -64,7 +66,7 @@ impl<T: AsyncRead + Unpin> ServerIo<T> {
         let protocol = if first.starts_with(PREFACE) { Protocol::Http2 } else { Protocol::Http1 };
         let (inner, unwritten) = (TokioIo::new(stream), Stall::new(write_timeout));
         let (first, activity) = (first.freeze(), Activity::default());
-        Ok((Self { inner, first, more, activity, unwritten }, protocol))
+        Ok((Self { inner, first, more, failed: None, activity, unwritten }, protocol))
     }
 
     pub(super) fn activity(&self) -> Activity {
@@ -103,6 +105,9 @@ impl<T: AsyncRead + Unpin> hyper::rt::Read for ServerIo<T> {
         mut buf: hyper::rt::ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if let Some(error) = this.failed.take() {
+            return Poll::Ready(Err(error));
+        }
         let again = !this.first.is_empty();
         if again {
             let len = this.first.len().min(buf.remaining());
@@ -116,6 +121,9 @@ impl<T: AsyncRead + Unpin> hyper::rt::Read for ServerIo<T> {
         }
         let read = Pin::new(&mut this.inner).poll_read(cx, buf);
         if again {
+            if let Poll::Ready(Err(error)) = read {
+                this.failed = Some(error);
+            }
             return Poll::Ready(Ok(()));
         }
         if read.is_ready() {

@@ -114,6 +114,10 @@ impl<'a> Settings<'a> {
 
     /// Takes over what an Ingress says itself.
     pub(super) fn read(mut self, ingress: &'a Stored<Ingress>, out: &mut Output) -> Self {
+        if has(&ingress.object, "backend-ca-secret") {
+            // Who names whom to trust does not mean everybody, as the class may.
+            self.treatment.policy.tls.verify = None;
+        }
         for (annotation, text) in ingress.object.metadata.annotations.iter().flatten() {
             let Some(name) = own_name(annotation) else { continue };
             match find(name) {
