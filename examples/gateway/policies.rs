@@ -19,6 +19,13 @@ fn policies() -> impl Iterator<Item = &'static Annotation> {
     ingress_kube::annotations().iter().filter(|annotation| annotation.scope.has_gateways())
 }
 
+/// A meaning as the beginning of a sentence.
+fn sentence(meaning: &str) -> String {
+    let mut text = meaning.to_owned();
+    text[..1].make_ascii_uppercase();
+    text
+}
+
 impl PolicyOptions {
     /// The policy of this gateway.
     ///
@@ -58,9 +65,7 @@ impl clap::Args for PolicyOptions {
                 _ => "VALUE",
             };
             let env = format!("INGRESS_{}", name.to_uppercase().replace('-', "_"));
-            let mut help = meaning.to_string();
-            help[..1].make_ascii_uppercase();
-            Arg::new(*name).long(*name).env(env).value_name(value).help(help)
+            Arg::new(*name).long(*name).env(env).value_name(value).help(sentence(meaning))
         });
         command.arg(config).next_help_heading(heading).args(flags).next_help_heading(None::<&str>)
     }
@@ -104,8 +109,7 @@ mod tests {
                 ValueKind::Switch => json!(["string", "boolean"]),
                 _ => json!("string"),
             };
-            let mut description = annotation.meaning.to_owned();
-            description[..1].make_ascii_uppercase();
+            let description = sentence(annotation.meaning);
             (annotation.name.to_owned(), json!({ "type": kinds, "description": description }))
         };
         json!({

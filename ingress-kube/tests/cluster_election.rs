@@ -34,13 +34,6 @@ fn elected_for(identity: &str, duration: Duration) -> impl FnOnce(Cluster) -> Cl
     }
 }
 
-async fn shop() -> ApiServer {
-    let server = ApiServer::start().await;
-    server.apply(class());
-    server.apply_all(served("shop", "web", "10.0.0.1"));
-    server
-}
-
 /// Starts one, which leads, and then another one.
 async fn two(server: &ApiServer, duration: Duration) -> (Running, Running) {
     let one = Running::ready_with(server, elected_for("one", duration)).await;

@@ -17,13 +17,6 @@ fn requests(server: &ApiServer, verb: &str, resource: &str) -> Vec<Recorded> {
     all.filter(|one| one.verb == verb && one.resource.as_deref() == Some(resource)).collect()
 }
 
-async fn shop() -> ApiServer {
-    let server = ApiServer::start().await;
-    server.apply(class());
-    server.apply_all(served("shop", "web", "10.0.0.1"));
-    server
-}
-
 #[tokio::test]
 async fn nothing_is_served_before_the_last_list() {
     let server = shop().await;

@@ -10,14 +10,7 @@ use cluster_support::followed::{Followed, KINDS};
 use cluster_support::*;
 use ingress_kube::Config;
 use ingress_kube::client::WatchState;
-use test_apiserver::{Allowed, ApiServer, Fault, FaultAction, Recorded};
-
-async fn shop() -> ApiServer {
-    let server = ApiServer::start().await;
-    server.apply(class());
-    server.apply_all(served("shop", "web", "10.0.0.1"));
-    server
-}
+use test_apiserver::{Allowed, Fault, FaultAction, Recorded};
 
 #[tokio::test]
 async fn an_outage_is_reported_once_and_its_end_too_although_nothing_changed() {

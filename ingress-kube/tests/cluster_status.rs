@@ -43,9 +43,7 @@ async fn written_last(running: &Running, server: &ApiServer, name: &str) {
 }
 
 async fn shop() -> ApiServer {
-    let server = ApiServer::start().await;
-    server.apply(class());
-    server.apply_all(served("shop", "web", "10.0.0.1"));
+    let server = cluster_support::shop().await;
     let mut foreign = ingress("shop", "foreign", "foreign.example");
     foreign["spec"]["ingressClassName"] = "theirs".into();
     server.apply(foreign);

@@ -257,9 +257,6 @@ impl Follower {
             };
             self.writers.found(&report.diagnostics, &self.found, uid);
             self.found = report.diagnostics.clone();
-            if report.changed.iter().any(|change| !change.starts_with("EndpointSlice ")) {
-                self.touch_all_after(&report.changed);
-            }
             on_event(ClusterEvent::Published(&report));
         }
         self.health.served(&self.versions);
@@ -271,13 +268,6 @@ impl Follower {
                 (key, now)
             };
             self.writers.tell(|| touched.into_iter().map(tell).collect());
-        }
-    }
-
-    /// Another class concerns all Ingresses.
-    fn touch_all_after(&mut self, changed: &[String]) {
-        if changed.iter().any(|change| change.starts_with("IngressClass ")) {
-            self.touched.extend(self.seen.keys().cloned());
         }
     }
 }

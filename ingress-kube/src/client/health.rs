@@ -102,12 +102,11 @@ impl HealthWriter {
         self.change(id, |state| state.listed = true);
     }
 
-    /// Returns whether the watch has worked before.
-    pub(super) fn failed(&self, id: &FeedId, why: &str) -> bool {
+    pub(super) fn failed(&self, id: &FeedId, why: &str) {
         self.change(id, |state| {
             let since = state.failing.take().map_or_else(SystemTime::now, |(since, _)| since);
             state.failing = Some((since, why.into()));
-        })
+        });
     }
 
     /// Returns whether the watch has failed before.

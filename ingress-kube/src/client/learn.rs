@@ -27,7 +27,8 @@ impl Follower {
                 .reported
                 .as_ref()
                 .is_none_or(|(said, when)| **said != *reason && when.elapsed() > REASON);
-            if self.health.failed(&id, &reason) || is_news {
+            self.health.failed(&id, &reason);
+            if is_news {
                 feed.reported = Some((reason.clone(), Instant::now()));
                 on_event(ClusterEvent::Failing { watched, namespace, reason: &reason });
             }
@@ -50,6 +51,10 @@ impl Follower {
             News::Applied(item) => self.apply(watched, item),
             News::Deleted(item) => self.delete(watched, item),
             News::Failed(_) | News::Works => return,
+        }
+        if watched == Watched::IngressClasses {
+            // Another class concerns all of them.
+            self.touched.extend(self.seen.keys().cloned());
         }
         self.since.get_or_insert_with(Instant::now);
     }

@@ -207,6 +207,14 @@ pub fn serves(table: &RouteTable, host: &str, path: &str) -> Option<Vec<String>>
 
 // ===== objects =====
 
+/// A server with a class of ours, and `web.example` with one endpoint.
+pub async fn shop() -> ApiServer {
+    let server = ApiServer::start().await;
+    server.apply(class());
+    server.apply_all(served("shop", "web", "10.0.0.1"));
+    server
+}
+
 pub fn class() -> Value {
     json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "IngressClass",
