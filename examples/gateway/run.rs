@@ -199,12 +199,15 @@ fn bind(flag: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Fa
     })
 }
 
-/// An error with its causes, in one line.
+/// An error with its causes, in one line. Some errors say themselves what caused them.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text = format!("{text}: {error}");
+        let more = error.to_string();
+        if !text.ends_with(&more) {
+            text = format!("{text}: {more}");
+        }
         cause = error.source();
     }
     text
