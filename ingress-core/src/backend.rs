@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::{EndpointSet, Policy};
+use crate::endpoint_id::EndpointIds;
+use crate::{EndpointId, EndpointIdKey, EndpointSet, Policy};
 
 /// What a rule points at: a port of a Service, or a resource that a service in this process answers
 /// (`spec.rules[].http.paths[].backend` of an Ingress).
@@ -55,6 +56,7 @@ pub struct Backend {
     reference: BackendRef,
     index: u32,
     endpoints: EndpointSet,
+    ids: EndpointIds,
     policy: Option<Arc<Policy>>,
 }
 
@@ -165,15 +167,17 @@ impl PartialEq for Backend {
 
 impl Backend {
     pub(crate) fn new(reference: BackendRef, index: u32, endpoints: EndpointSet) -> Self {
-        Self { reference, index, endpoints, policy: None }
+        Self { reference, index, endpoints, ids: EndpointIds::default(), policy: None }
     }
 
     pub(crate) fn with_endpoints(&self, endpoints: EndpointSet) -> Self {
-        let Self { reference, index, policy, .. } = self;
-        Self { reference: reference.clone(), index: *index, endpoints, policy: policy.clone() }
+        let backend = Self::new(self.reference.clone(), self.index, endpoints);
+        backend.with_policy(self.policy.clone())
     }
 
     pub(crate) fn with_policy(&self, policy: Option<Arc<Policy>>) -> Self {
+        let algorithm = policy.as_ref().and_then(|policy| policy.load_balance.as_ref());
+        algorithm.into_iter().for_each(|algorithm| self.endpoints.prepare(algorithm));
         Self { policy, ..self.clone() }
     }
 
@@ -191,6 +195,17 @@ impl Backend {
     /// Who answers now; empty for a resource, and for a Service without usable endpoints.
     pub fn endpoints(&self) -> &EndpointSet {
         &self.endpoints
+    }
+
+    /// The name of the endpoint at a place, for clients to come back to it.
+    pub fn endpoint_id(&self, key: &EndpointIdKey, place: usize) -> Option<EndpointId> {
+        let endpoint = self.endpoints.get(place)?;
+        Some(EndpointId::of(key, &self.reference, endpoint.authority().as_str()))
+    }
+
+    /// The place of the endpoint with this name. Of a name that is not one of its endpoints', nothing is found.
+    pub fn place_of(&self, key: &EndpointIdKey, id: EndpointId) -> Option<usize> {
+        self.ids.find(key, &self.reference, &self.endpoints, id)
     }
 
     /// How requests for it are treated, where the route says nothing else.

@@ -7,8 +7,11 @@ mod certificate;
 mod condition;
 mod diagnostic;
 mod endpoint;
+mod endpoint_id;
+mod endpoint_set;
 mod head;
 mod host;
+mod locality;
 mod path;
 mod pattern;
 mod policy;
@@ -17,22 +20,29 @@ mod rule;
 mod source;
 mod split;
 mod table;
+mod vitals;
 
 pub use backend::{Backend, BackendRef, BackendRefError, PortRef, ResourceRef, ServiceRef};
-pub use balance::{Algorithm, Balance};
+pub use balance::{Algorithm, Balance, CustomBalance, Draw, Members, Moment, hash_key};
 pub use certificate::Certificate;
 pub use condition::{Conditions, Unmet, ValueMatch};
 pub use diagnostic::{Code, Diagnostic, Severity};
-pub use endpoint::{Endpoint, EndpointAddress, EndpointSet, EndpointState, Protocol};
+pub use endpoint::{Endpoint, EndpointAddress, EndpointState, Protocol};
+pub use endpoint_id::{EndpointId, EndpointIdKey};
+pub use endpoint_set::{Choice, EndpointSet, Unchosen};
 pub use head::RequestHead;
 pub use host::{HostError, HostMatch, HostName, MAX_HOST_LEN, RequestHost};
+pub use locality::{Hints, Locality};
 pub use path::{PathError, PathMatch, PathTemplate, PathText, RequestPath};
 pub use pattern::{Pattern, PatternError};
-pub use policy::{Policy, Retries, Timeout, Trust, UpstreamTls};
+pub use policy::{
+    Affinity, AffinityCookie, Failures, HashKey, HealthCheck, HealthProtocol, Limits, Outlier, Policy,
+    Retries, SlowStart, Timeout, Trust, UpstreamTls,
+};
 pub use publish::{TableReader, TableWriter, table};
 pub use rule::Rule;
 pub use source::{ObjectRef, Source};
-pub use split::{Backends, SplitRef};
+pub use split::{Backends, SplitRef, Turn};
 #[cfg(feature = "serde")]
 pub use table::TableDump;
 pub use table::diff::{BackendChange, RouteChange, SampleRequest, Served, Share, TableDiff};
@@ -43,6 +53,7 @@ pub use table::{
     AmbiguousPath, AmbiguousPaths, Diagnostics, HostFallthrough, Route, RouteMatch, RouteTable,
     RouteTableBuilder, TableEditor, UnservedRule,
 };
+pub use vitals::{Ending, EndpointChange, Vitals};
 
 /// Every public type may be sent to and shared between threads, and says what it is.
 #[allow(dead_code, reason = "checked by the compiler, never called")]
@@ -64,4 +75,5 @@ fn assert_auto_traits() {
         UnservedRule,
         ValueMatch,
     )>();
+    assert::<(Choice<'_>, CustomBalance, Draw, EndpointId, Locality, Members<'_>, Moment, Vitals)>();
 }

@@ -91,12 +91,14 @@ impl TableReader {
 }
 
 impl TableWriter {
-    /// Makes `table` the present one and returns its generation. Requests that began with an older table
+    /// Makes `table` the present one and returns its generation. What is known of endpoints that it shares with the table
+    /// before it goes on to be known. Requests that began with an older table
     /// finish with what they took from it. Older tables that no reader holds any more are freed here, so that
     /// no request has to.
     pub fn publish(&mut self, mut table: RouteTable) -> u64 {
         self.generation += 1;
         table.set_generation(self.generation);
+        table.follow(&self.cell.load());
         self.retired.push(self.cell.swap(Arc::new(table)));
         self.retired.retain(|table| Arc::strong_count(table) > 1);
         self.generation

@@ -1,7 +1,7 @@
 //! Several backends behind one rule, each with its share of the requests.
 
 use crate::BackendRef;
-use crate::balance::SmoothOrder;
+use crate::balance::{Random, Rendezvous, SmoothOrder, mix};
 
 /// What serves the requests of a rule.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,6 +26,21 @@ pub(crate) struct Split {
     /// The numbers of the backends, and their weights.
     pub(crate) shares: Box<[(u32, u32)]>,
     order: SmoothOrder,
+    random: Random,
+    by_key: Rendezvous,
+}
+
+/// By what one of several backends is chosen that share a route's requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Turn {
+    /// A number that is counted up by one: each backend gets exactly its weight's share of a period.
+    Ticket(u64),
+    /// Random bits: each backend gets about its share.
+    Random(u64),
+    /// What a part of the request hashes to: requests with the same key go to the same backend, and a change of weights moves
+    /// no more of the keys than the shares that changed.
+    Key(u64),
 }
 
 // ===== impl Backends =====
@@ -76,13 +91,21 @@ impl SplitRef {
 
 impl Split {
     pub(crate) fn new(index: u32, reference: SplitRef, shares: Box<[(u32, u32)]>) -> Self {
-        let order = SmoothOrder::new(shares.iter().map(|(_, weight)| u64::from(*weight)));
-        Self { index, reference, shares, order }
+        let weights = || shares.iter().map(|(_, weight)| u64::from(*weight));
+        let (order, random) = (SmoothOrder::new(weights()), Random::new(weights()));
+        let names: Vec<_> = reference.iter().map(|(backend, weight)| (backend.to_string(), weight)).collect();
+        let by_key = Rendezvous::new(names.iter().map(|(name, weight)| (&**name, *weight)));
+        Self { index, reference, shares, order, random, by_key }
     }
 
     /// The number of a backend.
     #[inline]
-    pub(crate) fn pick(&self, ticket: u64) -> Option<u32> {
-        self.shares.get(self.order.at(ticket)?).map(|(backend, _)| *backend)
+    pub(crate) fn pick(&self, turn: Turn) -> Option<u32> {
+        let place = match turn {
+            Turn::Ticket(ticket) => self.order.at(ticket),
+            Turn::Random(bits) => self.random.at(mix(bits)),
+            Turn::Key(key) => self.by_key.at(mix(key)),
+        };
+        self.shares.get(place?).map(|(backend, _)| *backend)
     }
 }

@@ -131,7 +131,7 @@ fn answer(table: &RouteTable, method: &Method, host: &str, path: &str) -> String
     match table.lookup(&RequestHead::new(&host, &path).method(method)) {
         Err(_) => "400".into(),
         Ok(None) => "404".into(),
-        Ok(Some(found)) => found.backend(|_| 0).unwrap().reference().to_string(),
+        Ok(Some(found)) => found.backend(|_| ingress_core::Turn::Ticket(0)).unwrap().reference().to_string(),
     }
 }
 

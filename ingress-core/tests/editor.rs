@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use ingress_core::{
-    Algorithm, BackendRef, Backends, Conditions, Diagnostic, Endpoint, HostMatch, PathMatch, RouteTable,
-    Rule, Source, TableEditor, UnservedRule,
+    Algorithm, BackendRef, Backends, Conditions, Diagnostic, Endpoint, Hints, HostMatch, Locality, PathMatch,
+    Policy, RouteTable, Rule, Source, TableEditor, Turn, UnservedRule,
 };
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -14,8 +15,9 @@ use proptest::sample::{select, subsequence};
 #[derive(Clone, Debug)]
 enum Step {
     Host(HostMatch, Vec<Rule>),
-    Endpoints(BackendRef, u8, Option<Algorithm>),
-    Algorithm(Algorithm),
+    Endpoints(BackendRef, u8),
+    Policy(BackendRef, Option<Algorithm>),
+    Zone(Option<u8>),
     Reserve(Vec<HostMatch>, Option<BackendRef>),
     Finding(Vec<u32>),
     Unserved(Vec<u32>),
@@ -26,8 +28,9 @@ enum Step {
 #[derive(Clone, Debug, Default)]
 struct Model {
     hosts: BTreeMap<HostMatch, Vec<Rule>>,
-    endpoints: BTreeMap<BackendRef, (u8, Option<Algorithm>)>,
-    algorithm: Algorithm,
+    endpoints: BTreeMap<BackendRef, u8>,
+    policies: BTreeMap<BackendRef, Option<Arc<Policy>>>,
+    locality: Locality,
     reserved: (Vec<HostMatch>, Option<BackendRef>),
     findings: Vec<u32>,
     unserved: Vec<u32>,
@@ -38,7 +41,15 @@ fn backend(number: u8) -> BackendRef {
 }
 
 fn endpoints(count: u8) -> Vec<Endpoint> {
-    (0..count).map(|i| Endpoint::new(SocketAddr::from(([10, 0, 0, i], 80)))).collect()
+    let endpoint = |i| {
+        let hints = Hints::new(vec![zone(i % 2)], Vec::new());
+        Endpoint::new(SocketAddr::from(([10, 0, 0, i], 80))).with_hints(Arc::new(hints))
+    };
+    (0..count).map(endpoint).collect()
+}
+
+fn zone(number: u8) -> Arc<str> {
+    format!("zone-{number}").into()
 }
 
 fn finding(number: u32) -> Diagnostic {
@@ -58,13 +69,22 @@ impl Model {
                 editor.set_host(host.clone(), rules.clone());
                 self.hosts.insert(host, rules);
             }
-            Step::Endpoints(backend, count, algorithm) => {
-                editor.set_endpoints(backend.clone(), endpoints(count), algorithm.clone());
-                self.endpoints.insert(backend, (count, algorithm));
+            Step::Endpoints(backend, count) => {
+                editor.set_endpoints(backend.clone(), endpoints(count));
+                self.endpoints.insert(backend, count);
             }
-            Step::Algorithm(algorithm) => {
-                editor.set_algorithm(algorithm.clone());
-                self.algorithm = algorithm;
+            Step::Policy(backend, algorithm) => {
+                let policy = algorithm.map(|algorithm| {
+                    let mut policy = Policy::default();
+                    policy.load_balance = Some(algorithm);
+                    Arc::new(policy)
+                });
+                editor.set_backend_policy(backend.clone(), policy.clone());
+                self.policies.insert(backend, policy);
+            }
+            Step::Zone(zone) => {
+                self.locality = Locality::new(zone.map(self::zone), None);
+                editor.set_locality(self.locality.clone());
             }
             Step::Reserve(hosts, default) => {
                 editor.set_reserved(hosts.clone(), default.clone());
@@ -86,14 +106,16 @@ impl Model {
 
     fn fresh(&self) -> RouteTable {
         let mut builder = RouteTable::builder();
-        builder.balance_all(self.algorithm.clone());
+        builder.locality(self.locality.clone());
         for rule in self.hosts.values().flatten() {
             builder.rule(rule.clone());
         }
-        for (backend, (count, algorithm)) in &self.endpoints {
+        for (backend, count) in &self.endpoints {
             builder.endpoints(backend.clone(), endpoints(*count));
-            if let Some(algorithm) = algorithm {
-                builder.balance(backend.clone(), algorithm.clone());
+        }
+        for (backend, policy) in &self.policies {
+            if let Some(policy) = policy {
+                builder.backend_policy(backend.clone(), policy.clone());
             }
         }
         for host in &self.reserved.0 {
@@ -162,9 +184,10 @@ fn step() -> impl Strategy<Value = Step> {
     let hosts: Vec<HostMatch> = ["a.x", "c.x", "*.a.x"].map(|host| host.parse().unwrap()).into();
     prop_oneof![
         8 => host().prop_flat_map(|host| rules(host.clone()).prop_map(move |rules| Step::Host(host.clone(), rules))),
-        4 => (0u8..5, 0u8..3, prop::option::of(algorithm()))
-            .prop_map(|(number, count, algorithm)| Step::Endpoints(backend(number), count, algorithm)),
-        1 => algorithm().prop_map(Step::Algorithm),
+        4 => (0u8..5, 0u8..4).prop_map(|(number, count)| Step::Endpoints(backend(number), count)),
+        1 => (0u8..5, prop::option::of(algorithm()))
+            .prop_map(|(number, algorithm)| Step::Policy(backend(number), algorithm)),
+        1 => prop::option::of(0u8..3).prop_map(Step::Zone),
         2 => (subsequence(hosts, 0..=3), prop::option::of((0u8..5).prop_map(backend)))
             .prop_map(|(hosts, default)| Step::Reserve(hosts, default)),
         1 => prop::collection::vec(0u32..4, 0..3).prop_map(Step::Finding),
@@ -225,7 +248,7 @@ proptest! {
                 let host = ingress_core::RequestHost::parse(&host).unwrap();
                 let path = ingress_core::RequestPath::parse("/x").unwrap();
                 let found = table.lookup(&ingress_core::RequestHead::new(&host, &path)).unwrap();
-                let found = found.map(|found| found.backend(|_| 0).unwrap().reference().clone());
+                let found = found.map(|found| found.backend(|_| Turn::Ticket(0)).unwrap().reference().clone());
                 prop_assert_eq!(found, (number < count).then(|| backend(number as u8)));
             }
         }

@@ -24,7 +24,9 @@ fn builder(reserved: &[&str]) -> RouteTableBuilder {
 fn answer(table: &RouteTable, host: &str, path: &str) -> String {
     let (host, path) = (RequestHost::parse(host).unwrap(), RequestPath::parse(path).unwrap());
     let found = table.lookup(&RequestHead::new(&host, &path)).unwrap();
-    found.map_or_else(String::new, |found| found.backend(|_| 0).unwrap().reference().to_string())
+    found.map_or_else(String::new, |found| {
+        found.backend(|_| ingress_core::Turn::Ticket(0)).unwrap().reference().to_string()
+    })
 }
 
 #[test]

@@ -108,7 +108,10 @@ fn route(table: &RouteTable, path: &str) -> Result<Option<usize>, ()> {
     let path = RequestPath::parse(path).map_err(drop)?;
     let found = table.lookup(&RequestHead::new(&RequestHost::ABSENT, &path)).map_err(drop)?;
     Ok(found.map(|found| {
-        found.backend(|_| 0).unwrap().reference().to_string()[9..].trim_end_matches(":80").parse().unwrap()
+        found.backend(|_| ingress_core::Turn::Ticket(0)).unwrap().reference().to_string()[9..]
+            .trim_end_matches(":80")
+            .parse()
+            .unwrap()
     }))
 }
 

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use ingress_core::{
-    BackendRef, Endpoint, EndpointAddress, HostMatch, PathMatch, PortRef, RequestHead, RequestHost,
-    RequestPath, RouteTable, Rule, TableEditor,
+    BackendRef, Choice, Draw, Endpoint, EndpointAddress, HostMatch, PathMatch, PortRef, RequestHead,
+    RequestHost, RequestPath, RouteTable, Rule, TableEditor, Turn,
 };
 
 /// Hosts, and as many backends: so few that each is set by itself, and so many that all are laid out anew.
@@ -39,7 +39,7 @@ fn change(editor: &mut TableEditor, hosts: u64, generation: u64) -> RouteTable {
             Rule::new(host.clone(), PathMatch::prefix("/").unwrap(), backend(hosts, number, generation));
         editor.set_host(host, vec![rule]);
         let backend = backend(hosts, number, generation);
-        editor.set_endpoints(backend, vec![Endpoint::new(address(generation))], None);
+        editor.set_endpoints(backend, vec![Endpoint::new(address(generation))]);
     }
     editor.build().0
 }
@@ -49,9 +49,10 @@ fn check(table: &RouteTable, hosts: u64, number: u64) {
     let (generation, text) = (table.generation(), host(number));
     let (host, path) = (RequestHost::parse(&text).unwrap(), RequestPath::parse("/cart").unwrap());
     let found = table.lookup(&RequestHead::new(&host, &path)).unwrap().unwrap();
-    let found = found.backend(|_| 0).unwrap();
+    let found = found.backend(|_| Turn::Ticket(0)).unwrap();
     assert_eq!(*found.reference(), backend(hosts, number, generation));
-    let endpoint = found.endpoints().pick(generation).unwrap();
+    let place = found.endpoints().choose(&Choice::new(Draw::at(generation), None)).unwrap();
+    let endpoint = found.endpoints().get(place).unwrap();
     assert_eq!(*endpoint.address(), EndpointAddress::Socket(address(generation)));
 }
 

@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ingress_core::{
-    Algorithm, BackendRef, Endpoint, EndpointSet, HostMatch, ObjectRef, PathMatch, RequestHead, RequestHost,
-    RequestPath, RouteTable, Rule, Source,
+    Algorithm, BackendRef, Choice, Draw, Endpoint, EndpointSet, HostMatch, ObjectRef, PathMatch, Policy,
+    RequestHead, RequestHost, RequestPath, RouteTable, Rule, Source,
 };
 use oracle::{OracleRule, Type};
 use proptest::prelude::*;
@@ -45,7 +45,7 @@ fn table(rules: &[OracleRule]) -> RouteTable {
 fn find(table: &RouteTable, host: &str, path: &str) -> Option<usize> {
     let (host, path) = (RequestHost::parse(host).unwrap(), RequestPath::parse(path).unwrap());
     let found = table.lookup(&RequestHead::new(&host, &path)).unwrap();
-    found.map(|found| number(found.backend(|_| 0).unwrap().reference()))
+    found.map(|found| number(found.backend(|_| ingress_core::Turn::Ticket(0)).unwrap().reference()))
 }
 
 fn path() -> impl Strategy<Value = String> {
@@ -228,18 +228,20 @@ proptest! {
 
 // ===== weights =====
 
-fn endpoints(weights: &[u32], algorithm: &Algorithm) -> EndpointSet {
+fn endpoints(weights: &[u32]) -> EndpointSet {
     let endpoint = |(i, &weight): (usize, &u32)| {
         Endpoint::new(SocketAddr::from(([10, 0, 0, 0], i as u16 + 1))).with_weight(weight)
     };
-    EndpointSet::new(weights.iter().enumerate().map(endpoint), algorithm)
+    EndpointSet::new(weights.iter().enumerate().map(endpoint))
 }
 
-fn counts(set: &EndpointSet, tickets: impl Iterator<Item = u64>) -> Vec<u64> {
+fn counts(set: &EndpointSet, algorithm: Algorithm, tickets: impl Iterator<Item = u64>) -> Vec<u64> {
+    let mut policy = Policy::default();
+    policy.load_balance = Some(algorithm);
     let mut counts = vec![0; set.as_slice().len()];
     for ticket in tickets {
-        if let Some(endpoint) = set.pick(ticket) {
-            counts[usize::from(endpoint.address().port()) - 1] += 1;
+        if let Ok(place) = set.choose(&Choice::new(Draw::at(ticket), Some(&policy))) {
+            counts[usize::from(set.as_slice()[place].address().port()) - 1] += 1;
         }
     }
     counts
@@ -252,7 +254,7 @@ proptest! {
     #[test]
     fn round_robin_is_exact(weights in prop::collection::vec(0u32..300, 1..12), from in any::<u32>()) {
         let period: u64 = weights.iter().map(|&weight| u64::from(weight)).sum();
-        let counts = counts(&endpoints(&weights, &Algorithm::RoundRobin), (u64::from(from)..).take(period as usize));
+        let counts = counts(&endpoints(&weights), Algorithm::RoundRobin, (u64::from(from)..).take(period as usize));
         prop_assert_eq!(counts, weights.into_iter().map(u64::from).collect::<Vec<_>>());
     }
 
@@ -263,7 +265,7 @@ proptest! {
         let total: f64 = weights.iter().map(|&weight| f64::from(weight)).sum();
         prop_assume!(total > 0.0);
         let tickets = 20_000;
-        let counts = counts(&endpoints(&weights, &Algorithm::Random), 0..tickets);
+        let counts = counts(&endpoints(&weights), Algorithm::Random, 0..tickets);
         for (count, weight) in counts.into_iter().zip(weights) {
             let share = f64::from(weight) / total;
             let (mean, deviation) = (tickets as f64 * share, (tickets as f64 * share * (1.0 - share)).sqrt());

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use cases::{Answer, Endpoint as Case, Group};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use ingress_core::{RequestHead, RequestHost, RequestPath, RouteTable};
+use ingress_core::{Choice, Draw, RequestHead, RequestHost, RequestPath, RouteTable, Turn};
 
 /// What a server does with the request, up to the choice of an endpoint; it leaves out those that are dead.
 fn answer(table: &RouteTable, endpoints: &[Case], request: &cases::Request, ticket: u64) -> Answer {
@@ -31,17 +31,15 @@ fn answer(table: &RouteTable, endpoints: &[Case], request: &cases::Request, tick
             Ok(None) => return Answer::Status(404),
             Ok(Some(found)) => found,
         };
-    let Some(backend) = found.backend(|_| ticket) else { return Answer::Status(503) };
+    let Some(backend) = found.backend(|_| Turn::Ticket(ticket)) else { return Answer::Status(503) };
     let found = backend.endpoints();
     let mut tried = Vec::new();
-    let mut next = found.pick(ticket);
-    while let Some(endpoint) = next {
-        let case = &endpoints[usize::from(endpoint.address().port())];
+    while let Ok(place) = found.choose(&Choice::new(Draw::at(ticket), None).without(&tried)) {
+        let case = &endpoints[usize::from(found.as_slice()[place].address().port())];
         if !case.state.dead {
             return Answer::Body(case.answer.clone());
         }
-        tried.push(endpoint);
-        next = found.pick_other(ticket, &tried);
+        tried.push(place);
     }
     Answer::Status(503)
 }

@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 
 use super::radix::Radix;
 use crate::split::{Split, SplitRef};
-use crate::{Algorithm, Backend, BackendRef, Backends, Endpoint, EndpointSet, Policy};
+use crate::{Backend, BackendRef, Backends, Endpoint, EndpointSet, Locality, Policy};
 
 /// The backends and splits of one table, by number. A backend keeps its number for as long as it is there, so that
 /// other endpoints change its place only.
@@ -33,13 +33,12 @@ pub(super) struct Registry {
     splits: HashMap<SplitRef, (u32, u32), RandomState>,
     free: Vec<u32>,
     next: u32,
-    algorithm: Algorithm,
+    locality: Locality,
 }
 
 #[derive(Debug)]
 struct Entry {
     backend: Arc<Backend>,
-    own: Option<Algorithm>,
     uses: u32,
 }
 
@@ -78,10 +77,27 @@ impl BackendTable {
         self.endpoints
     }
 
+    /// Lets backends that the other table has as well go on with what it knows of their endpoints.
+    pub(super) fn recall(&mut self, before: &Self) {
+        let known: HashMap<&BackendRef, &Arc<Backend>, RandomState> =
+            before.sorted().into_iter().map(|backend| (backend.reference(), backend)).collect();
+        let numbers: Vec<u32> = self.sorted().into_iter().map(|backend| backend.index()).collect();
+        for number in numbers {
+            let Some(backend) = self.backend(number) else { continue };
+            if let Some(old) = known.get(backend.reference()) {
+                let backend = backend.with_endpoints(backend.endpoints().recalling(old.endpoints()));
+                self.put(number, Some(Serving::Backend(Arc::new(backend))));
+            }
+        }
+    }
+
     fn put(&mut self, number: u32, serving: Option<Serving>) {
         let place = self.places.slot(number as usize);
         let count = |serving: &Option<Serving>| match serving {
-            Some(Serving::Backend(backend)) => (1, backend.endpoints().as_slice().len()),
+            Some(Serving::Backend(backend)) => {
+                let endpoints = backend.endpoints();
+                (1, endpoints.as_slice().len() + endpoints.elsewhere().len())
+            }
             _ => (0, 0),
         };
         let (before, after) = (count(place), count(&serving));
@@ -110,7 +126,7 @@ impl Registry {
             }
             return entry.backend.index();
         }
-        let set = EndpointSet::new([], &self.algorithm);
+        let set = EndpointSet::new([]);
         let entry = self.insert(reference.clone(), set, 1);
         let backend = entry.backend.clone();
         let number = backend.index();
@@ -162,17 +178,9 @@ impl Registry {
     }
 
     /// Sets all endpoints of a backend, whether a route points at it or not.
-    pub(super) fn set_endpoints(
-        &mut self,
-        reference: BackendRef,
-        endpoints: Vec<Endpoint>,
-        own: Option<Algorithm>,
-    ) {
-        let set = EndpointSet::new(endpoints, own.as_ref().unwrap_or(&self.algorithm));
-        self.change(reference, |entry| {
-            entry.backend = Arc::new(entry.backend.with_endpoints(set));
-            entry.own = own;
-        });
+    pub(super) fn set_endpoints(&mut self, reference: BackendRef, endpoints: Vec<Endpoint>) {
+        let locality = self.locality.clone();
+        self.change(reference, |entry| entry.replace_endpoints(endpoints, &locality));
     }
 
     /// Sets the policy of a backend, whether a route points at it or not.
@@ -182,7 +190,7 @@ impl Registry {
 
     fn change(&mut self, reference: BackendRef, change: impl FnOnce(&mut Entry)) {
         if !self.backends.contains_key(&reference) {
-            let set = EndpointSet::new([], &self.algorithm);
+            let set = EndpointSet::new([]);
             self.insert(reference.clone(), set, 0);
         }
         let Some(entry) = self.backends.get_mut(&reference) else { return };
@@ -194,14 +202,12 @@ impl Registry {
         }
     }
 
-    /// Sets the algorithm of all backends that have none of their own.
-    pub(super) fn set_algorithm(&mut self, algorithm: Algorithm) {
-        self.algorithm = algorithm;
-        for entry in self.backends.values_mut().filter(|entry| entry.own.is_none()) {
-            let set = entry.backend.endpoints();
-            let endpoints = set.as_slice().iter().chain(set.unusable()).cloned();
-            let set = EndpointSet::new(endpoints, &self.algorithm);
-            entry.backend = Arc::new(entry.backend.with_endpoints(set));
+    /// Sets where the program runs.
+    pub(super) fn set_locality(&mut self, locality: Locality) {
+        self.locality = locality;
+        for entry in self.backends.values_mut() {
+            let endpoints = entry.backend.endpoints().all().cloned().collect();
+            entry.replace_endpoints(endpoints, &self.locality);
             if entry.uses > 0 {
                 self.table.put(entry.backend.index(), Some(Serving::Backend(entry.backend.clone())));
             }
@@ -211,7 +217,7 @@ impl Registry {
     /// Adds a backend that is not there, used so often.
     fn insert(&mut self, reference: BackendRef, set: EndpointSet, uses: u32) -> &mut Entry {
         let backend = Arc::new(Backend::new(reference.clone(), self.number(), set));
-        self.backends.entry(reference).or_insert(Entry { backend, own: None, uses })
+        self.backends.entry(reference).or_insert(Entry { backend, uses })
     }
 
     fn forget(&mut self, reference: &BackendRef) {
@@ -231,10 +237,13 @@ impl Registry {
 // ===== impl Entry =====
 
 impl Entry {
+    fn replace_endpoints(&mut self, endpoints: Vec<Endpoint>, locality: &Locality) {
+        let set = EndpointSet::after(self.backend.endpoints(), endpoints, locality);
+        self.backend = Arc::new(self.backend.with_endpoints(set));
+    }
+
     /// Whether someone said something of it that is to be kept while no route points at it.
     fn is_set(&self) -> bool {
-        let endpoints = self.backend.endpoints();
-        let is_empty = endpoints.as_slice().is_empty() && endpoints.unusable().is_empty();
-        !is_empty || self.own.is_some() || self.backend.policy().is_some()
+        self.backend.endpoints().all().len() > 0 || self.backend.policy().is_some()
     }
 }

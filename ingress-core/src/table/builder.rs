@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use super::diagnostics::Diagnostics;
 use super::options::Options;
 use super::{AmbiguousPaths, HostFallthrough, RouteTable, TableEditor, UnservedRule};
-use crate::{Algorithm, BackendRef, Certificate, Diagnostic, Endpoint, HostMatch, Policy, Rule, Source};
+use crate::{BackendRef, Certificate, Diagnostic, Endpoint, HostMatch, Locality, Policy, Rule, Source};
 
 /// Collects rules and endpoints and compiles them.
 ///
@@ -17,9 +17,9 @@ use crate::{Algorithm, BackendRef, Certificate, Diagnostic, Endpoint, HostMatch,
 #[derive(Debug, Default)]
 pub struct RouteTableBuilder {
     rules: Vec<Rule>,
-    endpoints: BTreeMap<BackendRef, (Vec<Endpoint>, Option<Algorithm>)>,
+    endpoints: BTreeMap<BackendRef, Vec<Endpoint>>,
     policies: BTreeMap<BackendRef, Arc<Policy>>,
-    algorithm: Algorithm,
+    locality: Locality,
     diagnostics: Vec<Diagnostic>,
     unserved: Vec<UnservedRule>,
     options: Options,
@@ -42,23 +42,17 @@ impl RouteTableBuilder {
         backend: BackendRef,
         endpoints: impl IntoIterator<Item = Endpoint>,
     ) -> &mut Self {
-        self.endpoints.entry(backend).or_default().0.extend(endpoints);
+        self.endpoints.entry(backend).or_default().extend(endpoints);
         self
     }
 
-    /// Sets how endpoints are chosen for backends that [`RouteTableBuilder::balance`] does not name.
-    pub fn balance_all(&mut self, algorithm: Algorithm) -> &mut Self {
-        self.algorithm = algorithm;
+    /// Sets where the program runs, so that endpoints are preferred that are meant for this place.
+    pub fn locality(&mut self, locality: Locality) -> &mut Self {
+        self.locality = locality;
         self
     }
 
-    /// Sets how endpoints of this backend are chosen.
-    pub fn balance(&mut self, backend: BackendRef, algorithm: Algorithm) -> &mut Self {
-        self.endpoints.entry(backend).or_default().1 = Some(algorithm);
-        self
-    }
-
-    /// Sets how requests for this backend are treated where their rule says nothing else.
+    /// Sets how requests for this backend are treated, and its endpoints chosen, where their rule says nothing else.
     pub fn backend_policy(&mut self, backend: BackendRef, policy: impl Into<Arc<Policy>>) -> &mut Self {
         self.policies.insert(backend, policy.into());
         self
@@ -118,19 +112,21 @@ impl RouteTableBuilder {
     /// Compiles the table. It never fails: what cannot be served is among the findings, which the table
     /// holds as well ([`RouteTable::diagnostics`]).
     pub fn build(self) -> (RouteTable, Diagnostics) {
-        self.into_editor().build()
+        let (table, diagnostics) = self.into_editor().build();
+        (table.fresh(), diagnostics)
     }
 
     /// As [`RouteTableBuilder::build`], where `locate` may know the line of the field that a finding names.
     /// The finding's [`ObjectRef::line`](crate::ObjectRef::line) becomes that line; rules keep theirs.
     pub fn build_located(self, locate: impl FnMut(&Source) -> Option<u32>) -> (RouteTable, Diagnostics) {
-        self.into_editor().build_located(locate)
+        let (table, diagnostics) = self.into_editor().build_located(locate);
+        (table.fresh(), diagnostics)
     }
 
     /// An editor of the table that was described so far.
     pub fn into_editor(self) -> TableEditor {
         let mut editor = TableEditor::new();
-        editor.set_algorithm(self.algorithm);
+        editor.set_locality(self.locality);
         editor.set_options(self.options.fallthrough, self.options.ambiguous);
         editor.set_reserved(self.reserved, self.reserved_default);
         for (host, certificate) in self.certificates {
@@ -138,8 +134,8 @@ impl RouteTableBuilder {
         }
         self.diagnostics.into_iter().for_each(|finding| editor.add_diagnostic(finding));
         self.unserved.into_iter().for_each(|rule| editor.add_unserved(rule));
-        for (backend, (endpoints, algorithm)) in self.endpoints {
-            editor.set_endpoints(backend, endpoints, algorithm);
+        for (backend, endpoints) in self.endpoints {
+            editor.set_endpoints(backend, endpoints);
         }
         for (backend, policy) in self.policies {
             editor.set_backend_policy(backend, Some(policy));

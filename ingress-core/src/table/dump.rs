@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{AmbiguousPaths, HostFallthrough, RouteTable};
-use crate::{Backend, Diagnostics, Endpoint, EndpointState, Policy, Protocol, Source};
+use crate::{Backend, Diagnostics, Endpoint, EndpointSet, EndpointState, Policy, Protocol, Source};
 
 /// A table written out. Serialises to the same bytes for equal tables of one generation.
 #[derive(Debug, Serialize)]
@@ -51,7 +51,6 @@ struct CertificateDump {
 #[derive(Debug, Serialize)]
 struct BackendDump<'t> {
     backend: String,
-    algorithm: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<&'t Policy>,
     endpoints: Vec<EndpointDump<'t>>,
@@ -63,12 +62,24 @@ struct EndpointDump<'t> {
     weight: u32,
     state: EndpointState,
     protocol: Protocol,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zone: Option<&'t str>,
+    /// It is meant for another place than this gateway's.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    elsewhere: bool,
 }
 
 impl<'t> EndpointDump<'t> {
-    fn new(endpoint: &'t Endpoint) -> Self {
+    fn new(endpoint: &'t Endpoint, elsewhere: bool) -> Self {
         let address = endpoint.authority().as_str();
-        Self { address, weight: endpoint.weight(), state: endpoint.state(), protocol: endpoint.protocol() }
+        let (weight, state, protocol) = (endpoint.weight(), endpoint.state(), endpoint.protocol());
+        Self { address, weight, state, protocol, zone: endpoint.zone(), elsewhere }
+    }
+
+    fn all(set: &'t EndpointSet) -> Vec<Self> {
+        let near = set.as_slice().iter().map(|endpoint| Self::new(endpoint, false));
+        let far = set.elsewhere().iter().map(|endpoint| Self::new(endpoint, true));
+        near.chain(far).chain(set.unusable().iter().map(|endpoint| Self::new(endpoint, false))).collect()
     }
 }
 
@@ -92,9 +103,8 @@ impl RouteTable {
             let set = backend.endpoints();
             BackendDump {
                 backend: backend.reference().to_string(),
-                algorithm: set.algorithm_name(),
                 policy: backend.policy().map(|policy| &**policy),
-                endpoints: set.as_slice().iter().chain(set.unusable()).map(EndpointDump::new).collect(),
+                endpoints: EndpointDump::all(set),
             }
         });
         let certificates = self.certificates().map(|(host, certificate)| CertificateDump {

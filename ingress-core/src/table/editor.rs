@@ -18,7 +18,7 @@ use super::shard::{Host, Shard};
 use super::visit::Level;
 use super::{AmbiguousPaths, HostFallthrough, RouteTable, UnservedRule};
 use crate::{
-    Algorithm, BackendRef, Certificate, Diagnostic, Endpoint, HostMatch, PathMatch, Policy, Rule, Source,
+    BackendRef, Certificate, Diagnostic, Endpoint, HostMatch, Locality, PathMatch, Policy, Rule, Source,
 };
 
 /// Makes one table after another, each from the one before it and what changed.
@@ -97,15 +97,10 @@ impl TableEditor {
         self.changed.insert(host, routes);
     }
 
-    /// Sets all endpoints of a backend, and how they are chosen; `None` is the algorithm for all. With neither and without
-    /// a policy, the backend is forgotten. One that no rule points at is left out of the table.
-    pub fn set_endpoints(
-        &mut self,
-        backend: BackendRef,
-        endpoints: Vec<Endpoint>,
-        algorithm: Option<Algorithm>,
-    ) {
-        self.backends.set_endpoints(backend, endpoints, algorithm);
+    /// Sets all endpoints of a backend; what is known of those that stay is kept. Without any and without a policy, the
+    /// backend is forgotten. One that no rule points at is left out of the table.
+    pub fn set_endpoints(&mut self, backend: BackendRef, endpoints: Vec<Endpoint>) {
+        self.backends.set_endpoints(backend, endpoints);
     }
 
     /// Sets how requests for a backend are treated where their rule says nothing else.
@@ -113,9 +108,9 @@ impl TableEditor {
         self.backends.set_policy(backend, policy);
     }
 
-    /// Sets how endpoints are chosen for backends that have no algorithm of their own.
-    pub fn set_algorithm(&mut self, algorithm: Algorithm) {
-        self.backends.set_algorithm(algorithm);
+    /// Sets where the program runs, so that endpoints are preferred that are meant for this place.
+    pub fn set_locality(&mut self, locality: Locality) {
+        self.backends.set_locality(locality);
     }
 
     /// Sets what happens to a request that no path of its host takes, and to paths that application servers read in
@@ -210,6 +205,7 @@ impl TableEditor {
         self.apply_changes();
         let table = RouteTable {
             generation: 0,
+            is_fresh: false,
             hosts: self.hosts.clone(),
             backends: self.backends.table.clone(),
             certificates: self.certificates.clone(),

@@ -53,6 +53,8 @@ use visit::{Find, Visitor};
 #[derive(Debug, Default)]
 pub struct RouteTable {
     generation: u64,
+    /// Made of nothing, so that its endpoints are strangers.
+    is_fresh: bool,
     hosts: HostIndex,
     backends: BackendTable,
     certificates: Certificates,
@@ -139,6 +141,18 @@ impl RouteTable {
 
     pub(crate) fn set_generation(&mut self, generation: u64) {
         self.generation = generation;
+    }
+
+    /// Of a table that was not made from the one before it.
+    pub(crate) fn fresh(self) -> Self {
+        Self { is_fresh: true, ..self }
+    }
+
+    /// Takes over what the table before it knows of endpoints that are still there.
+    pub(crate) fn follow(&mut self, before: &Self) {
+        if std::mem::take(&mut self.is_fresh) {
+            self.backends.recall(&before.backends);
+        }
     }
 
     /// All routes: by host, and for each host the strongest first. They are sorted by each call.

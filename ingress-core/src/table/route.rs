@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::backends::{BackendTable, Serving};
 use super::shard::{Host, Shard};
 use crate::condition::Unmet;
-use crate::{Backend, Conditions, HostMatch, PathMatch, Policy, RequestHead, RequestPath, Source};
+use crate::{Backend, Conditions, HostMatch, PathMatch, Policy, RequestHead, RequestPath, Source, Turn};
 
 /// The compiled form of one rule: a place in a table.
 #[derive(Clone, Copy, Debug)]
@@ -127,14 +127,13 @@ impl<'t> RouteMatch<'t> {
     /// The backend that serves the request; shared, so that it can be kept beyond the table. `None` when
     /// several share the route's requests and none of them has any weight.
     ///
-    /// Only where several share them, `ticket` is called, with a number for the split that no backend of the
-    /// table has as its [`Backend::index`]. Tickets counted up by one for each such number give every
-    /// backend exactly its weight's share of a period.
+    /// Only where several share them, `turn` is called, with a number for the split that no backend of the
+    /// table has as its [`Backend::index`], by which tickets may be counted.
     #[inline]
-    pub fn backend(&self, ticket: impl FnOnce(u32) -> u64) -> Option<&'t Arc<Backend>> {
+    pub fn backend(&self, turn: impl FnOnce(u32) -> Turn) -> Option<&'t Arc<Backend>> {
         match self.backends.get(self.number())? {
             Serving::Backend(backend) => Some(backend),
-            Serving::Split(split) => self.backends.backend(split.pick(ticket(split.index))?),
+            Serving::Split(split) => self.backends.backend(split.pick(turn(split.index))?),
         }
     }
 

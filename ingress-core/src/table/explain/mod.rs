@@ -188,15 +188,15 @@ impl RuleStep {
 
 /// The endpoints of a set, those that may be chosen first.
 pub(super) fn endpoint_steps(set: &EndpointSet) -> impl Iterator<Item = EndpointStep> {
-    let step = |(endpoint, usable): (&Endpoint, bool)| EndpointStep {
+    let step = move |(endpoint, usable): (&Endpoint, bool)| EndpointStep {
         address: endpoint.authority().as_str().into(),
         weight: endpoint.weight(),
         state: endpoint.state(),
         protocol: endpoint.protocol(),
         eligible: usable && endpoint.weight() > 0,
     };
-    let usable = set.as_slice().iter().map(|endpoint| (endpoint, true));
-    usable.chain(set.unusable().iter().map(|endpoint| (endpoint, false))).map(step)
+    let usable = set.as_slice().len();
+    set.all().enumerate().map(move |(place, endpoint)| step((endpoint, place < usable)))
 }
 
 // ===== impl RouteTable =====

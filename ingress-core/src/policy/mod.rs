@@ -1,13 +1,21 @@
 //! How requests are treated, beyond where they go.
 
-use std::any::Any;
-use std::cmp::Ordering;
+mod health_check;
+mod limits;
+mod outlier;
+mod spread;
+mod tls;
+
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::Protocol;
+pub use health_check::{HealthCheck, HealthProtocol};
+pub use limits::Limits;
+pub use outlier::{Failures, Outlier};
+pub use spread::{Affinity, AffinityCookie, HashKey, SlowStart};
+pub use tls::{Trust, UpstreamTls};
+
+use crate::{Algorithm, Protocol};
 
 /// How requests are treated: those of a rule, or those for a backend. What is `None` is left to whoever serves the table.
 ///
@@ -49,6 +57,27 @@ pub struct Policy {
     /// How many bytes the body of a request may have; 413 beyond.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub max_body_size: Option<u64>,
+    /// How the endpoints of a backend share its requests; `None` is [`Algorithm::RoundRobin`].
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub load_balance: Option<Algorithm>,
+    /// What an algorithm goes by that hashes; `None` is [`HashKey::SourceAddress`].
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub hash_key: Option<HashKey>,
+    /// Whether clients stay with an endpoint.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub affinity: Option<Affinity>,
+    /// For how long new endpoints are spared.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "SlowStart::is_default"))]
+    pub slow_start: SlowStart,
+    /// When endpoints that fail are left out.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Outlier::is_default"))]
+    pub outlier: Outlier,
+    /// Whether endpoints are asked how they are; counts for a backend, not for a rule.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "HealthCheck::is_default"))]
+    pub health_check: HealthCheck,
+    /// How much a backend may have to do at a time.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Limits::is_default"))]
+    pub limits: Limits,
 }
 
 /// How long something may take.
@@ -79,32 +108,6 @@ pub struct Retries {
     pub statuses: Vec<(u16, u16)>,
     /// Whether requests are repeated which may then have been acted on twice.
     pub non_idempotent: bool,
-}
-
-/// How the certificates of endpoints are checked, where they speak TLS.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct UpstreamTls {
-    /// The name that is asked for (SNI) and that the certificate must have. `None` is the name of the endpoint, and for an
-    /// address `service.namespace.svc`.
-    pub server_name: Option<Box<str>>,
-    /// Who may have issued the certificate; `None` is whom the client trusts.
-    pub trust: Option<Trust>,
-    /// Whether certificates are checked; `None` is yes.
-    pub verify: Option<bool>,
-}
-
-/// Authorities whose certificates are trusted, in the form that the program's TLS library takes. Clones are one and the
-/// same.
-#[derive(Clone)]
-pub struct Trust(Arc<TrustInner>);
-
-struct TrustInner {
-    id: Box<[u8]>,
-    /// Of the id, which may be long, while pools of connections ask for it with each request.
-    hash: u64,
-    roots: Box<dyn Any + Send + Sync>,
 }
 
 // ===== impl Policy =====
@@ -154,6 +157,13 @@ impl Policy {
                 verify: self.tls.verify.or(other.tls.verify.filter(|_| self.tls.trust.is_none())),
             },
             max_body_size: self.max_body_size.or(other.max_body_size),
+            load_balance: self.load_balance.as_ref().or(other.load_balance.as_ref()).cloned(),
+            hash_key: self.hash_key.as_ref().or(other.hash_key.as_ref()).cloned(),
+            affinity: self.affinity.as_ref().or(other.affinity.as_ref()).cloned(),
+            slow_start: self.slow_start.or(&other.slow_start),
+            outlier: self.outlier.or(&other.outlier),
+            health_check: self.health_check.or(&other.health_check),
+            limits: self.limits.or(&other.limits),
         }
     }
 }
@@ -198,73 +208,5 @@ impl Retries {
     /// Whether an answer with this status is given up for another one.
     pub fn is_for_status(&self, status: u16) -> bool {
         self.statuses.iter().any(|&(first, last)| (first..=last).contains(&status))
-    }
-}
-
-// ===== impl UpstreamTls, Trust =====
-
-impl UpstreamTls {
-    /// Whether it says nothing.
-    pub fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-impl Trust {
-    /// Authorities that `id` tells from others, as their certificates do. `roots` is what a TLS library needs of them.
-    pub fn new<R: Any + Send + Sync>(id: impl Into<Box<[u8]>>, roots: R) -> Self {
-        let id = id.into();
-        let mut hasher = DefaultHasher::new();
-        id.hash(&mut hasher);
-        Self(Arc::new(TrustInner { id, hash: hasher.finish(), roots: Box::new(roots) }))
-    }
-
-    /// Nobody: no certificate is accepted.
-    pub fn none() -> Self {
-        Self::new([], ())
-    }
-
-    /// What it was made with, if that is of this type.
-    pub fn roots<R: Any>(&self) -> Option<&R> {
-        self.0.roots.downcast_ref()
-    }
-}
-
-impl PartialEq for Trust {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0.id == other.0.id
-    }
-}
-
-impl Eq for Trust {}
-
-impl Hash for Trust {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.hash.hash(state);
-    }
-}
-
-impl Ord for Trust {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.0.id.cmp(&other.0.id)
-    }
-}
-
-impl PartialOrd for Trust {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl fmt::Debug for Trust {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Trust").field("bytes", &self.0.id.len()).finish_non_exhaustive()
-    }
-}
-
-#[cfg(feature = "serde")]
-impl serde::Serialize for Trust {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{} bytes of certificates", self.0.id.len()))
     }
 }

@@ -1,4 +1,7 @@
-//! Weighted orders: which endpoint has which ticket.
+//! In turn, by weight.
+
+use super::draw::Draw;
+use super::{Balance, Members};
 
 /// The longest period for which the whole order is written down, in tickets.
 const MAX_WRITTEN_PERIOD: u64 = 4096;
@@ -15,10 +18,6 @@ pub(crate) enum SmoothOrder {
     /// places once and keep neighbours apart.
     Strided { shares: Shares, step: u64 },
 }
-
-/// A weighted choice by the hash of the ticket.
-#[derive(Clone, Debug)]
-pub(crate) struct WeightedRandom(Shares);
 
 /// The line from 0 to the sum of all weights, cut into one piece for each index.
 #[derive(Clone, Debug)]
@@ -61,19 +60,12 @@ impl SmoothOrder {
     }
 }
 
-// ===== impl WeightedRandom =====
-
-impl WeightedRandom {
-    pub(crate) fn new(weights: impl Iterator<Item = u64>) -> Self {
-        Self(Shares::new(weights))
-    }
-
+impl Balance for SmoothOrder {
+    /// In turn; whoever comes after one that could not be used is drawn at random, lest the next in the order gets the
+    /// requests of two.
     #[inline]
-    pub(crate) fn at(&self, ticket: u64) -> Option<usize> {
-        match self.0.total() {
-            0 => None,
-            total => Some(self.0.at(mix(ticket) % total)),
-        }
+    fn pick(&self, _: Members<'_>, draw: &Draw) -> Option<usize> {
+        self.at(if draw.step == 0 { draw.ticket } else { draw.bits() })
     }
 }
 
@@ -118,14 +110,6 @@ fn golden_step(period: u64) -> u64 {
 
 fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
-}
-
-/// The finaliser of SplitMix64 (Steele, Lea and Flood 2014): neighbouring tickets give unrelated numbers.
-fn mix(ticket: u64) -> u64 {
-    let mut z = ticket.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]
@@ -186,17 +170,5 @@ mod tests {
                 prop_assert!((count as f64 - share).abs() <= weights.len() as f64, "{} of {}", count, share);
             }
         }
-    }
-
-    #[test]
-    fn random_weights_converge() {
-        let random = WeightedRandom::new([1, 0, 3].into_iter());
-        let mut counts = [0u32; 3];
-        for ticket in 0..40_000 {
-            counts[random.at(ticket).unwrap()] += 1;
-        }
-        assert_eq!(counts[1], 0);
-        assert!((9_700..10_300).contains(&counts[0]), "{counts:?}");
-        assert!(WeightedRandom::new([0].into_iter()).at(1).is_none());
     }
 }
