@@ -176,8 +176,7 @@ impl Backend {
     }
 
     pub(crate) fn with_policy(&self, policy: Option<Arc<Policy>>) -> Self {
-        let algorithm = policy.as_ref().and_then(|policy| policy.load_balance.as_ref());
-        algorithm.into_iter().for_each(|algorithm| self.endpoints.prepare(algorithm));
+        policy.iter().for_each(|policy| self.endpoints.prepare(policy.algorithm()));
         Self { policy, ..self.clone() }
     }
 

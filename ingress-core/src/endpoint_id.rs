@@ -4,12 +4,18 @@ use std::hash::Hasher;
 use std::sync::OnceLock;
 
 use siphasher::sip::SipHasher24;
+use siphasher::sip128::SipHasher13;
 
 use crate::{BackendRef, EndpointSet};
 
 /// What the ids of a gateway are made with. Gateways with the same key know each other's ids; without it nobody can make
 /// one, or learn an address from it.
 pub type EndpointIdKey = [u8; 16];
+
+/// The key that a secret of any length makes.
+pub fn endpoint_id_key(secret: &[u8]) -> EndpointIdKey {
+    SipHasher13::new().hash(secret).as_bytes()
+}
 
 /// A name for an endpoint of a backend, the same in every table that has both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

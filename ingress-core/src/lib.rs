@@ -28,7 +28,7 @@ pub use certificate::Certificate;
 pub use condition::{Conditions, Unmet, ValueMatch};
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use endpoint::{Endpoint, EndpointAddress, EndpointState, Protocol};
-pub use endpoint_id::{EndpointId, EndpointIdKey};
+pub use endpoint_id::{EndpointId, EndpointIdKey, endpoint_id_key};
 pub use endpoint_set::{Choice, EndpointSet, Unchosen};
 pub use head::RequestHead;
 pub use host::{HostError, HostMatch, HostName, MAX_HOST_LEN, RequestHost};

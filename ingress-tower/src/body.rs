@@ -12,13 +12,18 @@ use http_body_util::{BodyExt, Full};
 use sync_wrapper::SyncWrapper;
 
 use crate::BoxError;
+use crate::spread::Flight;
 
 /// A stream of bytes and trailers. Frames are passed on as they come and only when they are asked for, so
 /// that a slow reader slows down the writer.
 ///
 /// hyper's own bodies are held as they are; any other body is boxed once.
 #[derive(Default)]
-pub struct Body(Kind);
+pub struct Body {
+    kind: Kind,
+    /// The exchange that this is the answer of; an endpoint works on it until this is dropped.
+    _flight: Option<Flight>,
+}
 
 /// The body broke before its end. A request's body that fails is the client's fault, a response's the
 /// endpoint's.
@@ -53,7 +58,7 @@ struct Boxed {
 impl Body {
     /// A body without bytes.
     pub fn empty() -> Self {
-        Self(Kind::Empty)
+        Self::of(Kind::Empty)
     }
 
     /// Takes any body of bytes.
@@ -69,27 +74,36 @@ impl Body {
         }
         #[cfg(any(feature = "client", feature = "server"))]
         if let Some(body) = any.downcast_mut::<Option<hyper::body::Incoming>>().and_then(Option::take) {
-            return if body.is_end_stream() { Self::empty() } else { Self(Kind::Incoming(body)) };
+            return if body.is_end_stream() { Self::empty() } else { Self::of(Kind::Incoming(body)) };
         }
         match body {
-            Some(body) if !body.is_end_stream() => {
-                Self(Kind::Boxed(Boxed::new(body.map_err(|error| BodyError(error.into())).boxed_unsync())))
-            }
+            Some(body) if !body.is_end_stream() => Self::of(Kind::Boxed(Boxed::new(
+                body.map_err(|error| BodyError(error.into())).boxed_unsync(),
+            ))),
             _ => Self::empty(),
         }
+    }
+
+    fn of(kind: Kind) -> Self {
+        Self { kind, _flight: None }
+    }
+
+    /// Counts the exchange at its endpoint until this body is dropped.
+    pub(crate) fn with_flight(self, flight: Flight) -> Self {
+        Self { _flight: Some(flight), ..self }
     }
 
     /// Lets the length in the head of a response to HTTP/1.1 stand, though nothing follows: hyper takes it
     /// away where it knows that the body is empty.
     pub(crate) fn silence(&mut self) {
         if self.is_end_stream() {
-            self.0 = Kind::Silent;
+            self.kind = Kind::Silent;
         }
     }
 
     #[cfg(feature = "client")]
     pub(crate) fn upstream(body: crate::client::UpstreamBody) -> Self {
-        Self(Kind::Upstream(body))
+        Self::of(Kind::Upstream(body))
     }
 }
 
@@ -101,7 +115,7 @@ impl HttpBody for Body {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match &mut self.get_mut().0 {
+        match &mut self.get_mut().kind {
             Kind::Empty | Kind::Silent => Poll::Ready(None),
             Kind::Full(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
             #[cfg(any(feature = "client", feature = "server"))]
@@ -113,7 +127,7 @@ impl HttpBody for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        match &self.kind {
             Kind::Empty => true,
             Kind::Silent => false,
             Kind::Full(body) => body.is_end_stream(),
@@ -126,7 +140,7 @@ impl HttpBody for Body {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.kind {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Silent => SizeHint::default(),
             Kind::Full(body) => body.size_hint(),
@@ -155,7 +169,7 @@ impl Boxed {
 
 impl<T: Into<Bytes>> From<T> for Body {
     fn from(bytes: T) -> Self {
-        Self(Kind::Full(Full::new(bytes.into())))
+        Self::of(Kind::Full(Full::new(bytes.into())))
     }
 }
 

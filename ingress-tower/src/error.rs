@@ -34,6 +34,7 @@ pub(crate) enum Kind {
     Coding,
     NotRouted,
     NoEndpoint,
+    Overloaded,
     NoResource,
     Connect,
     Upstream,
@@ -77,7 +78,7 @@ impl Error {
             Kind::Tunnel => StatusCode::METHOD_NOT_ALLOWED,
             Kind::Coding => StatusCode::NOT_IMPLEMENTED,
             Kind::NotRouted => StatusCode::NOT_FOUND,
-            Kind::NoEndpoint | Kind::NoResource => StatusCode::SERVICE_UNAVAILABLE,
+            Kind::NoEndpoint | Kind::Overloaded | Kind::NoResource => StatusCode::SERVICE_UNAVAILABLE,
             Kind::Connect | Kind::Upstream => StatusCode::BAD_GATEWAY,
             Kind::Timeout => StatusCode::GATEWAY_TIMEOUT,
             Kind::LargeBody => StatusCode::PAYLOAD_TOO_LARGE,
@@ -98,6 +99,7 @@ impl Error {
             Kind::Coding => "transfer_coding",
             Kind::NotRouted => "no_route",
             Kind::NoEndpoint => "no_endpoint",
+            Kind::Overloaded => "overloaded",
             Kind::NoResource => "no_resource",
             Kind::Connect => "connect_failed",
             Kind::Upstream => "upstream_failed",
@@ -135,6 +137,12 @@ impl Error {
         matches!(self.0.kind, Kind::NoEndpoint | Kind::NoResource)
     }
 
+    /// The backend, or all of its endpoints, work on as many requests as they may, and as many wait as may, or this one did
+    /// for long enough.
+    pub fn is_overloaded(&self) -> bool {
+        self.0.kind == Kind::Overloaded
+    }
+
     /// No connection to any endpoint could be made; nothing of the request was sent.
     pub fn is_connect(&self) -> bool {
         self.0.kind == Kind::Connect
@@ -165,6 +173,7 @@ impl fmt::Display for Error {
             Kind::Tunnel => "CONNECT is not served",
             Kind::Coding => "the body of the request has a transfer coding other than chunked",
             Kind::NotRouted => "no route takes the request",
+            Kind::Overloaded => "the backend has as much to do as it may",
             Kind::NoEndpoint => "the backend has no endpoint that can be used",
             Kind::NoResource => "no service in this process answers for the resource",
             Kind::Connect => "no connection to the backend could be made",

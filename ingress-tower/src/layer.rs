@@ -1,20 +1,21 @@
 //! The layer, and what layer and service share.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
 use http::{Extensions, HeaderValue};
-use ingress_core::{Backend, Policy, TableReader};
+use ingress_core::{Backend, EndpointIdKey, Policy, TableReader, endpoint_id_key};
 use tower_layer::Layer;
 
 use crate::error::Kind;
-use crate::policy::{self, Budgets};
+use crate::policy::Budgets;
+use crate::proxy::forwarded_path;
 use crate::proxy::origin::{Origin, Origins, Peer, Via};
-use crate::proxy::{forwarded_path, tickets};
 use crate::service::Ingress;
+use crate::spread::{Asked, Queues, Session, Spread};
 use crate::{BoxError, Captures, ConnectionInfo, Error, ResourceRegistry, TrustedProxies, match_route};
 
 /// Puts the routing table in front of a service: requests that a route takes are proxied, all others reach
@@ -25,7 +26,7 @@ use crate::{BoxError, Captures, ConnectionInfo, Error, ResourceRegistry, Trusted
 /// coding other than `chunked` with 501; they do not reach the service, see [`Error::is_refused`].
 ///
 /// ```
-/// use std::net::SocketAddr;
+/// use std::net::{IpAddr, SocketAddr};
 ///
 /// use ingress_core::{BackendRef, Endpoint, PathMatch, RouteTable, Rule};
 /// use ingress_tower::IngressLayer;
@@ -56,9 +57,17 @@ pub(crate) struct Shared<C> {
     pub(crate) resources: Arc<ResourceRegistry>,
     client_addr: fn(&Extensions) -> Option<SocketAddr>,
     origins: Origins,
-    pub(crate) budgets: Arc<Budgets>,
+    pub(crate) state: Arc<State>,
     policy: Option<Arc<Policy>>,
+    ids: EndpointIdKey,
     max_target_len: usize,
+}
+
+/// What requests for a backend share, whatever thread serves them.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) budgets: Budgets,
+    pub(crate) queues: Queues,
 }
 
 /// The least that is to be supported is 8000 bytes (RFC 9110 section 4.1).
@@ -70,6 +79,10 @@ pub(crate) struct Matched {
     pub(crate) path: PathAndQuery,
     pub(crate) policy: Option<Arc<Policy>>,
     pub(crate) captures: Option<Captures>,
+    /// What endpoints are told apart by.
+    pub(crate) key: Option<u64>,
+    /// Whose client it is, where clients stay with an endpoint.
+    pub(crate) session: Option<Session>,
 }
 
 // ===== impl IngressLayer =====
@@ -94,7 +107,7 @@ impl<C> IngressLayer<C> {
     pub fn with_client(reader: TableReader, client: C) -> Self {
         let client_addr =
             |extensions: &Extensions| extensions.get::<ConnectionInfo>().map(|info| info.client);
-        let (resources, origins, budgets) = Default::default();
+        let (resources, origins, state, ids) = Default::default();
         let (policy, max_target_len) = (None, MAX_TARGET_LEN);
         Self {
             shared: Shared {
@@ -103,8 +116,9 @@ impl<C> IngressLayer<C> {
                 resources,
                 client_addr,
                 origins,
-                budgets,
+                state,
                 policy,
+                ids,
                 max_target_len,
             },
         }
@@ -134,6 +148,15 @@ impl<C> IngressLayer<C> {
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.shared.policy = Some(policy).filter(|policy| !policy.is_empty()).map(Arc::new);
+        self
+    }
+
+    /// Sets the secret with which the cookies of [`Affinity::Cookie`](ingress_core::Affinity::Cookie) name endpoints, so
+    /// that nobody else can make one or learn an address from it. Gateways that share clients need the same. Default: one
+    /// that everybody knows.
+    #[must_use]
+    pub fn affinity_secret(mut self, secret: impl AsRef<[u8]>) -> Self {
+        self.shared.ids = endpoint_id_key(secret.as_ref());
         self
     }
 
@@ -196,18 +219,26 @@ impl<C> Shared<C> {
             return Err(Error::new(Kind::LongTarget));
         }
         let Some(target) = match_route::target(parts)? else { return Ok(None) };
-        let path = &target.1;
+        let (host, path) = &target;
         let found = self.reader.with(|table| {
-            if match_route::is_misdirected(parts, &target.0, table) {
+            if match_route::is_misdirected(parts, host, table) {
                 return Err(Error::new(Kind::Misdirected));
             }
             let Some(found) = table.lookup(&match_route::head(parts, &target))? else { return Ok(None) };
-            let backend = found.backend(tickets::next).ok_or_else(|| Error::new(Kind::NoEndpoint))?;
-            let policy = policy::of([found.route.policy(), backend.policy(), self.policy.as_ref()]);
-            Ok::<_, Error>(Some((backend.clone(), policy, Captures::of(&found, path))))
+            let asked = || Asked { parts, host, path, client: self.client(parts) };
+            let spread = Spread::new(&found, self.policy.as_ref(), &self.ids, asked);
+            let Spread { backend, policy, key, session } =
+                spread.ok_or_else(|| Error::new(Kind::NoEndpoint))?;
+            Ok::<_, Error>(Some((backend.clone(), policy, Captures::of(&found, path), key, session)))
         })?;
-        let Some((backend, policy, captures)) = found else { return Ok(None) };
-        Ok(Some(Matched { backend, path: forwarded_path(&parts.uri, path)?, policy, captures }))
+        let Some((backend, policy, captures, key, session)) = found else { return Ok(None) };
+        Ok(Some(Matched { backend, path: forwarded_path(&parts.uri, path)?, policy, captures, key, session }))
+    }
+
+    /// The client's address, as trusted proxies tell it.
+    fn client(&self, parts: &Parts) -> Option<IpAddr> {
+        let peer = (self.client_addr)(&parts.extensions)?.ip();
+        Some(self.origins.client_of(&parts.headers, peer))
     }
 
     /// What the endpoint is told of where a request comes from; `host` is what it asks for.

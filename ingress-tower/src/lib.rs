@@ -59,6 +59,7 @@ mod body;
 mod captures;
 #[cfg(feature = "client")]
 mod client;
+mod clock;
 mod connection;
 mod error;
 mod explain;
@@ -74,6 +75,7 @@ mod respond;
 #[cfg(feature = "server")]
 pub mod server;
 mod service;
+mod spread;
 #[cfg(any(feature = "client", feature = "server"))]
 mod stall;
 #[cfg(feature = "tls")]

@@ -46,6 +46,23 @@ pub(crate) fn answered(error: &Error) {
     }
 }
 
+/// An endpoint is ejected, or is back. Ejections grow longer each time, so that such lines are few.
+pub(crate) fn endpoint_changed(
+    backend: &BackendRef,
+    endpoint: Option<&ingress_core::Endpoint>,
+    change: ingress_core::EndpointChange,
+) {
+    let endpoint = endpoint.map(|endpoint| display(endpoint.authority()));
+    match change {
+        ingress_core::EndpointChange::Ejected(time) => {
+            tracing::warn!(%backend, endpoint, ?time, "an endpoint is left out, because requests to it fail");
+        }
+        ingress_core::EndpointChange::Returned => {
+            tracing::info!(%backend, endpoint, "an endpoint is back");
+        }
+    }
+}
+
 /// The system has no more descriptors or memory for connections.
 #[cfg(feature = "server")]
 pub(crate) fn accept_failed(error: &std::io::Error) {

@@ -127,7 +127,7 @@ where
 /// Hands a matched and prepared request to whoever answers for its backend; `version` is the client's.
 fn serve<S, C, ReqBody, B>(
     shared: &Shared<C>,
-    matched: Matched,
+    mut matched: Matched,
     mut request: Request<Body>,
     version: Version,
 ) -> ResponseFuture<S, ReqBody>
@@ -150,14 +150,12 @@ where
     if matches!(matched.backend.reference(), BackendRef::Resource(_)) {
         return ResponseFuture::ready(respond(matched.no_resource(), shape));
     }
-    let (client, budgets) = (shared.client.clone(), matched.policy.as_ref().map(|_| shared.budgets.clone()));
+    let client = shared.client.clone();
+    let treated = matched.policy.take().map(|policy| (policy, shared.state.clone()));
     ResponseFuture::boxed(async move {
-        let Matched { backend, path, policy, .. } = matched;
-        let answer = match (policy, budgets) {
-            (Some(policy), Some(budgets)) => {
-                policy::forward(client, &budgets, &policy, backend, request, path).await
-            }
-            _ => forward(client, backend, request, path, None, None).await,
+        let answer = match treated {
+            Some((policy, state)) => policy::forward(client, &state, matched, &policy, request).await,
+            None => forward(client, matched, request, None).await,
         };
         let mut response = answer.unwrap_or_else(|error| respond(error, shape));
         if response.status() == StatusCode::NOT_MODIFIED && version < Version::HTTP_2 {

@@ -13,7 +13,9 @@ use axum::extract::ConnectInfo;
 use axum::routing::get;
 use http::{Request, Response};
 use http_body_util::BodyExt;
-use ingress_core::{Algorithm, BackendRef, Balance, Endpoint, PathMatch, RouteTable, Rule, TableReader};
+use ingress_core::{
+    Algorithm, BackendRef, Balance, Draw, Endpoint, Members, PathMatch, Policy, RouteTable, Rule, TableReader,
+};
 use ingress_tower::{
     Body, BoxError, ConnectionInfo, Error, IngressLayer, IngressService, ResourceRegistry, TimedOut, Unsent,
 };
@@ -245,8 +247,8 @@ async fn services_of_this_process_answer_for_backends() {
 struct Last(usize);
 
 impl Balance for Last {
-    fn pick(&self, endpoints: &[Endpoint], _: u64) -> Option<usize> {
-        (endpoints.len() + self.0).checked_sub(1)
+    fn pick(&self, members: Members<'_>, _: &Draw) -> Option<usize> {
+        (members.len() + self.0).checked_sub(1)
     }
 }
 
@@ -258,7 +260,9 @@ async fn endpoints_can_be_chosen_in_another_way() {
         let mut rules = RouteTable::builder();
         rules.rule(Rule::new(HOST.parse().unwrap(), PathMatch::prefix("/").unwrap(), backend()));
         rules.endpoints(backend(), [Endpoint::new(a.addr), Endpoint::new(b.addr)]);
-        rules.balance_all(Algorithm::Custom(Arc::new(Last(beyond))));
+        let mut policy = Policy::default();
+        policy.load_balance = Some(Algorithm::custom(Last(beyond)));
+        rules.backend_policy(backend(), policy);
         let service = IngressService::new(ingress_core::table(rules.build().0).0);
         for _ in 0..4 {
             let answer = service.clone().oneshot(request("/")).await.unwrap();

@@ -50,7 +50,7 @@ impl<'a> Choice<'a> {
 
     #[inline]
     fn algorithm(&self) -> &'a Algorithm {
-        self.policy.and_then(|policy| policy.load_balance.as_ref()).unwrap_or(&Algorithm::RoundRobin)
+        self.policy.map_or(&Algorithm::RoundRobin, Policy::algorithm)
     }
 
     #[inline]
@@ -134,6 +134,11 @@ impl EndpointSet {
 
     #[cold]
     fn choose_other(&self, choice: &Choice<'_>) -> Result<usize, Unchosen> {
+        let algorithm = choice.algorithm();
+        if matches!(algorithm, Algorithm::Custom(_)) && self.drawn(algorithm, &choice.draw).is_none() {
+            // The program knows better.
+            return Err(Unchosen::Nobody);
+        }
         let gate = Gate { choice, all: self.panics(choice) };
         let found = (1..DRAWS)
             .find_map(|step| self.draw(&gate, step))

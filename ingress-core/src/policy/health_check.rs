@@ -78,7 +78,8 @@ impl HealthCheck {
         }
     }
 
-    pub(super) fn is_default(&self) -> bool {
+    /// Whether it says nothing.
+    pub fn is_default(&self) -> bool {
         *self == Self::default()
     }
 }

@@ -33,7 +33,8 @@ impl Limits {
         }
     }
 
-    pub(super) fn is_default(&self) -> bool {
+    /// Whether it says nothing.
+    pub fn is_default(&self) -> bool {
         *self == Self::default()
     }
 }

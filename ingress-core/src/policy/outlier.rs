@@ -82,7 +82,8 @@ impl Outlier {
         }
     }
 
-    pub(super) fn is_default(&self) -> bool {
+    /// Whether it says nothing.
+    pub fn is_default(&self) -> bool {
         *self == Self::default()
     }
 }

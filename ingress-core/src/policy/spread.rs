@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use super::Policy;
+use crate::Algorithm;
+
 /// The part of a request that consistent hashing goes by. Requests with the same value go to the same endpoint; one
 /// without a value goes to any.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,6 +67,30 @@ pub struct SlowStart {
     pub minimum: Option<u8>,
 }
 
+// ===== impl Policy =====
+
+impl Policy {
+    /// How endpoints are chosen: as [`Policy::load_balance`] says, but by a key where an affinity goes by one.
+    #[inline]
+    pub fn algorithm(&self) -> &Algorithm {
+        match (&self.load_balance, &self.affinity) {
+            (Some(algorithm), Some(Affinity::Key(_))) if !algorithm.is_by_key() => &Algorithm::Maglev,
+            (None, Some(Affinity::Key(_))) => &Algorithm::Maglev,
+            (Some(algorithm), _) => algorithm,
+            (None, _) => &Algorithm::RoundRobin,
+        }
+    }
+
+    /// What part of a request it is chosen by, if it is by any.
+    pub fn key(&self) -> Option<&HashKey> {
+        match &self.affinity {
+            Some(Affinity::Key(key)) => Some(key),
+            _ if self.hash_key.is_some() => self.hash_key.as_ref(),
+            _ => self.algorithm().is_by_key().then_some(&HashKey::SourceAddress),
+        }
+    }
+}
+
 // ===== impl AffinityCookie =====
 
 impl AffinityCookie {
@@ -85,7 +112,8 @@ impl SlowStart {
         Self { window: self.window.or(other.window), minimum: self.minimum.or(other.minimum) }
     }
 
-    pub(super) fn is_default(&self) -> bool {
+    /// Whether it says nothing.
+    pub fn is_default(&self) -> bool {
         *self == Self::default()
     }
 }

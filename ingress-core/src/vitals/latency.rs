@@ -30,6 +30,13 @@ impl Latency {
         })
     }
 
+    /// Takes in that a sample would be so long at least.
+    pub(super) fn note_peak(&self, sample: Duration, now: Moment) {
+        if self.micros(now).is_none_or(|average| sample.as_secs_f32() * 1e6 > average) {
+            self.note(sample, now);
+        }
+    }
+
     /// Takes a sample in. Of two threads that do so at the same time, one may be in vain.
     #[inline]
     pub(super) fn note(&self, sample: Duration, now: Moment) {

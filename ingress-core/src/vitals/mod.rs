@@ -44,6 +44,8 @@ pub enum Ending {
     Success,
     /// It was answered, with an error that says nothing of the endpoint as such.
     Error,
+    /// Nobody waited for its answer any more, which says of the endpoint that it took so long at least.
+    Abandoned,
     /// The endpoint failed, as [`Outlier::on`](crate::Outlier::on) has it.
     Failure,
 }
@@ -145,11 +147,16 @@ impl Vitals {
     #[inline]
     pub(crate) fn note(&self, ending: Ending, outlier: &Outlier, began: Moment, now: Moment) -> Noted {
         let elapsed = now.since(began);
-        if ending == Ending::Success {
-            self.latency.note(elapsed, now);
-        } else {
-            self.latency.note(elapsed.max(FAILURE_LATENCY), now);
-            self.window.failed();
+        match ending {
+            Ending::Success => self.latency.note(elapsed, now),
+            Ending::Abandoned => {
+                self.latency.note_peak(elapsed, now);
+                return Noted::Nothing;
+            }
+            Ending::Error | Ending::Failure => {
+                self.latency.note(elapsed.max(FAILURE_LATENCY), now);
+                self.window.failed();
+            }
         }
         match ending {
             Ending::Failure if self.ejection.failed(outlier, began, now) => Noted::Eject,

@@ -8,7 +8,7 @@ use http::header::UPGRADE;
 use http::request::Parts;
 use http::{Request, StatusCode};
 use http_body::Body as _;
-use ingress_core::{Backend, BackendRef, Endpoint, Retries};
+use ingress_core::{Backend, BackendRef, Policy, Retries};
 use tower::retry::budget::{Budget, TpsBudget};
 
 use crate::error::Kind;
@@ -17,14 +17,14 @@ use crate::{Body, Error};
 /// Of the requests of this time a backend's retries may be so many, lest they finish off what is failing; this many a
 /// second are free.
 const BUDGET_TIME: Duration = Duration::from_secs(10);
-const BUDGET_SHARE: f32 = 0.2;
+const BUDGET_PERCENT: u8 = 20;
 const BUDGET_FREE: u32 = 10;
 /// Budgets of so many backends are kept.
 const MAX_BUDGETS: usize = 4096;
 
 /// The budget of each backend that was asked for with retries.
 #[derive(Debug, Default)]
-pub(crate) struct Budgets(Mutex<HashMap<BackendRef, Arc<TpsBudget>>>);
+pub(crate) struct Budgets(Mutex<HashMap<(BackendRef, u8), Arc<TpsBudget>>>);
 
 /// What is left of a request's retries.
 pub(crate) struct Retry<'p> {
@@ -36,16 +36,18 @@ pub(crate) struct Retry<'p> {
 }
 
 impl Budgets {
-    fn of(&self, backend: &BackendRef) -> Arc<TpsBudget> {
+    /// Of each percentage that routes say there is another one.
+    fn of(&self, backend: &BackendRef, percent: u8) -> Arc<TpsBudget> {
         let mut budgets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(budget) = budgets.get(backend) {
+        let key = (backend.clone(), percent);
+        if let Some(budget) = budgets.get(&key) {
             return budget.clone();
         }
         if budgets.len() >= MAX_BUDGETS {
             budgets.clear();
         }
-        let budget = Arc::new(TpsBudget::new(BUDGET_TIME, BUDGET_FREE, BUDGET_SHARE));
-        budgets.insert(backend.clone(), budget.clone());
+        let budget = Arc::new(TpsBudget::new(BUDGET_TIME, BUDGET_FREE, f32::from(percent) / 100.0));
+        budgets.insert(key, budget.clone());
         budget
     }
 }
@@ -53,17 +55,19 @@ impl Budgets {
 impl<'p> Retry<'p> {
     /// Nothing for a request that must not or cannot be sent twice.
     pub(super) fn new(
-        retries: &'p Retries,
+        policy: &'p Policy,
         request: &Request<Body>,
         budgets: &Budgets,
         backend: &Backend,
     ) -> Option<Self> {
+        let retries = policy.retries.as_ref()?;
         let may = request.method().is_idempotent() || retries.non_idempotent;
         let leaves_http = request.headers().contains_key(UPGRADE);
         if retries.attempts == 0 || !may || leaves_http || !request.body().is_end_stream() {
             return None;
         }
-        let budget = budgets.of(backend.reference());
+        let percent = policy.limits.retry_budget.unwrap_or(BUDGET_PERCENT).min(100);
+        let budget = budgets.of(backend.reference(), percent);
         budget.deposit();
         let mut parts = Request::new(()).into_parts().0;
         parts.method = request.method().clone();
@@ -73,20 +77,20 @@ impl<'p> Retry<'p> {
     }
 
     /// The request once more, and to whom it goes, if this answer is not good enough.
-    pub(crate) fn after_status<'e>(
+    pub(crate) fn after_status(
         &mut self,
         status: StatusCode,
-        other: impl FnOnce() -> Option<&'e Endpoint>,
-    ) -> Option<(Request<Body>, &'e Endpoint)> {
+        other: impl FnOnce() -> Option<usize>,
+    ) -> Option<(Request<Body>, usize)> {
         self.again(self.retries.is_for_status(status.as_u16()), other)
     }
 
     /// The same after an endpoint that did not answer.
-    pub(crate) fn after_error<'e>(
+    pub(crate) fn after_error(
         &mut self,
         error: &Error,
-        other: impl FnOnce() -> Option<&'e Endpoint>,
-    ) -> Option<(Request<Body>, &'e Endpoint)> {
+        other: impl FnOnce() -> Option<usize>,
+    ) -> Option<(Request<Body>, usize)> {
         let wanted = match error.kind() {
             Kind::Upstream => self.retries.reset,
             Kind::Timeout => self.retries.timeout,
@@ -95,18 +99,18 @@ impl<'p> Retry<'p> {
         self.again(wanted, other)
     }
 
-    fn again<'e>(
+    fn again(
         &mut self,
         wanted: bool,
-        other: impl FnOnce() -> Option<&'e Endpoint>,
-    ) -> Option<(Request<Body>, &'e Endpoint)> {
+        other: impl FnOnce() -> Option<usize>,
+    ) -> Option<(Request<Body>, usize)> {
         if !wanted || self.left == 0 {
             return None;
         }
-        let endpoint = other()?;
+        let place = other()?;
         self.budget.withdraw().then(|| {
             self.left -= 1;
-            (Request::from_parts(self.parts.clone(), Body::empty()), endpoint)
+            (Request::from_parts(self.parts.clone(), Body::empty()), place)
         })
     }
 }

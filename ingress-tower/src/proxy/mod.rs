@@ -1,6 +1,7 @@
 //! A matched request on its way to an endpoint, and the response on its way back.
 
 mod contract;
+mod ending;
 pub(crate) mod headers;
 pub(crate) mod origin;
 pub(crate) mod tickets;
@@ -13,7 +14,6 @@ pub(crate) mod upgrade;
 pub(crate) mod upgrade;
 
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -24,7 +24,9 @@ use ingress_core::{Backend, BackendRef, Endpoint, EndpointAddress, Policy, Proto
 use tower_service::Service;
 
 use crate::error::Kind;
+use crate::layer::Matched;
 use crate::policy::Retry;
+use crate::spread::{Chooser, Flight, Queues, Session};
 use crate::{Body, BodyError, BoxError, Error};
 
 use upgrade::Upgrading;
@@ -34,66 +36,95 @@ pub use contract::{Stalled, TimedOut, Timeouts, Unsent};
 /// For how long after the first failure other endpoints are tried.
 const OTHER_ENDPOINTS_FOR: Duration = Duration::from_secs(10);
 
-/// Sends `request` to an endpoint of `backend` and returns its response; `path` is what is asked for there.
+/// What the policies of a request ask for besides.
+pub(crate) struct Treatment<'p> {
+    pub(crate) policy: &'p Policy,
+    pub(crate) queues: &'p Queues,
+    pub(crate) retry: Option<Retry<'p>>,
+}
+
+/// Sends a request to an endpoint of the backend that it was matched with, and returns its response.
 ///
-/// Where no byte of the request was sent, the next endpoint is tried, each at most once; and where `retry` says so, also
-/// after one that failed.
+/// Where no byte of the request was sent, the next endpoint is tried, each at most once; and where `treatment` says so,
+/// also after one that failed.
 pub(crate) async fn forward<C, B>(
     mut client: C,
-    backend: Arc<Backend>,
+    matched: Matched,
     mut request: Request<Body>,
-    path: PathAndQuery,
-    policy: Option<&Policy>,
-    mut retry: Option<Retry<'_>>,
+    treatment: Option<Treatment<'_>>,
 ) -> Result<Response<Body>, Error>
 where
     C: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>>,
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
+    let Matched { backend, path, key, session, .. } = matched;
     let upgrading = Upgrading::take(&mut request);
-    let ticket = tickets::next(backend.index());
-    let endpoints = backend.endpoints();
-    let nobody = || Error::new(Kind::NoEndpoint).of_backend(backend.reference(), None);
-    let mut endpoint = endpoints.pick(ticket).ok_or_else(nobody)?;
-    let mut tried: Vec<&Endpoint> = Vec::new();
+    let limited = treatment.as_ref().map(|treatment| (treatment.policy, treatment.queues));
+    let policy = limited.map(|(policy, _)| policy);
+    let mut retry = treatment.and_then(|treatment| treatment.retry);
+    let mut chooser = Chooser::begin(backend, limited, key, session).await?;
     let mut failing_since: Option<Instant> = None;
     loop {
-        let of_backend =
-            |error: Error| error.of_backend(backend.reference(), Some(endpoint.authority().clone()));
-        address(&mut request, &backend, endpoint, path.clone(), policy);
+        let Some(endpoint) = chooser.endpoint() else { return Err(Error::new(Kind::NoEndpoint)) };
+        address(&mut request, chooser.backend(), endpoint, path.clone(), policy);
         if upgrading.is_some() {
             // Nobody leaves HTTP/2 as a whole for another protocol.
             *request.version_mut() = Version::HTTP_11;
         }
         let sent = send(&mut client, request).await;
-        let mut other = || {
-            tried.push(endpoint);
-            endpoints.pick_other(ticket, &tried)
-        };
-        let again = match sent {
+        chooser.note(ending::of(&sent, policy));
+        let (again, place) = match sent {
             Ok(response) => {
-                match retry.as_mut().and_then(|retry| retry.after_status(response.status(), other)) {
+                let again = retry
+                    .as_mut()
+                    .and_then(|retry| retry.after_status(response.status(), || chooser.other()));
+                match again {
                     Some(again) => again,
-                    None => return accept(response, upgrading).map_err(of_backend),
+                    None => return answer(response, upgrading, chooser.into_flight(), session, policy),
                 }
             }
             Err(error) => match error.downcast::<Unsent>() {
                 Ok(unsent) => {
                     let (again, source) = unsent.into_parts();
                     let since = *failing_since.get_or_insert_with(Instant::now);
-                    let other = other().filter(|_| since.elapsed() < OTHER_ENDPOINTS_FOR);
-                    let error = || of_backend(Error::with_source(Kind::Connect, source));
+                    let other = chooser.other().filter(|_| since.elapsed() < OTHER_ENDPOINTS_FOR);
+                    let error = || chooser.blame(Error::with_source(Kind::Connect, source));
                     (again, other.ok_or_else(error)?)
                 }
                 Err(error) => {
-                    let error = of_backend(classify(error));
-                    let again = retry.as_mut().and_then(|retry| retry.after_error(&error, other));
+                    let error = chooser.blame(classify(error));
+                    let again =
+                        retry.as_mut().and_then(|retry| retry.after_error(&error, || chooser.other()));
                     again.ok_or(error)?
                 }
             },
         };
-        (request, endpoint) = again;
+        if !chooser.go(place) {
+            return Err(chooser.blame(Error::new(Kind::Overloaded)));
+        }
+        request = again;
     }
+}
+
+/// The endpoint's answer for the client.
+fn answer<B>(
+    response: Response<B>,
+    upgrading: Option<Upgrading>,
+    flight: Flight,
+    session: Option<Session>,
+    policy: Option<&Policy>,
+) -> Result<Response<Body>, Error>
+where
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    let (backend, place) = (flight.backend().clone(), flight.place());
+    let authority = flight.endpoint().map(|endpoint| endpoint.authority().clone());
+    let mut response = accept(response, upgrading, flight)
+        .map_err(|error| error.of_backend(backend.reference(), authority))?;
+    if let (Some(session), Some(policy), Some(place)) = (session, policy, place) {
+        session.write(&backend, policy, place, &mut response);
+    }
+    Ok(response)
 }
 
 async fn send<C>(client: &mut C, request: Request<Body>) -> Result<C::Response, BoxError>
@@ -105,7 +136,11 @@ where
     client.call(request).await.map_err(Into::into)
 }
 
-fn accept<B>(mut response: Response<B>, upgrading: Option<Upgrading>) -> Result<Response<Body>, Error>
+fn accept<B>(
+    mut response: Response<B>,
+    upgrading: Option<Upgrading>,
+    flight: Flight,
+) -> Result<Response<Body>, Error>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
@@ -113,7 +148,7 @@ where
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         let nobody_asked =
             || Error::with_source(Kind::Upstream, "a change of protocol that nobody asked for");
-        return upgrading.ok_or_else(nobody_asked)?.accept(response);
+        return upgrading.ok_or_else(nobody_asked)?.accept(response, flight);
     }
     if upgrading.is_some_and(|upgrading| upgrading.is_mistaken_by(response.status())) {
         return Err(Error::with_source(
@@ -125,12 +160,16 @@ where
         return Err(Error::with_source(Kind::Upstream, "a transfer coding other than chunked"));
     }
     headers::clean_response(&mut response);
-    Ok(response.map(Body::new))
+    Ok(response.map(|body| Body::new(body).with_flight(flight)))
 }
 
 /// Whose fault it is: the client's when its body broke, the endpoint's otherwise.
 fn classify(error: BoxError) -> Error {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&*error);
+    Error::with_source(classify_kind(&*error), error)
+}
+
+fn classify_kind(error: &(dyn std::error::Error + 'static)) -> Kind {
+    let mut cause = Some(error);
     let mut kind = Kind::Upstream;
     while let Some(error) = cause {
         if error.is::<LengthLimitError>() {
@@ -144,7 +183,7 @@ fn classify(error: BoxError) -> Error {
         }
         cause = error.source();
     }
-    Error::with_source(kind, error)
+    kind
 }
 
 /// Says to which endpoint the request goes, and in what it is spoken to.

@@ -2,6 +2,7 @@
 
 use http::{Extensions, HeaderValue, Method, Request, Response, StatusCode};
 
+use crate::spread::Flight;
 use crate::{Body, Error};
 
 pub(crate) enum Upgrading {}
@@ -25,7 +26,7 @@ impl Upgrading {
         match *self {}
     }
 
-    pub(super) fn accept<B>(self, _: Response<B>) -> Result<Response<Body>, Error> {
+    pub(super) fn accept<B>(self, _: Response<B>, _: Flight) -> Result<Response<Body>, Error> {
         match self {}
     }
 }

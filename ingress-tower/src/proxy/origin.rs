@@ -112,6 +112,11 @@ impl Origins {
         }
     }
 
+    /// The address of the client, as far as whoever sent the request is believed.
+    pub(crate) fn client_of(&self, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
+        if self.trusted.trusts(peer) { self.client(headers, peer) } else { peer }
+    }
+
     /// The nearest address that is no trusted proxy's. Who stands behind an address that cannot be read is not known.
     fn client(&self, headers: &HeaderMap, proxy: IpAddr) -> IpAddr {
         let lines = headers.get_all(&X_FORWARDED_FOR).iter().rev();

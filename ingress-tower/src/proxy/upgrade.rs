@@ -15,6 +15,7 @@ use ingress_core::Timeout;
 use super::{Timeouts, headers, tunnel};
 use crate::connection::Held;
 use crate::error::Kind;
+use crate::spread::Flight;
 use crate::{Body, Error};
 
 /// What is needed of a request once the endpoint agrees.
@@ -89,7 +90,11 @@ impl Upgrading {
     }
 
     /// Joins both sides after the endpoint's 101, if it changes to a protocol that was asked for.
-    pub(super) fn accept<B>(self, mut response: Response<B>) -> Result<Response<Body>, Error> {
+    pub(super) fn accept<B>(
+        self,
+        mut response: Response<B>,
+        flight: Flight,
+    ) -> Result<Response<Body>, Error> {
         let mut chosen = response.headers().get_all(UPGRADE).iter();
         let protocol = match (chosen.next(), chosen.next()) {
             (Some(one), None) if is_listed(&self.protocols, one) => one.clone(),
@@ -110,7 +115,12 @@ impl Upgrading {
         } else {
             name(response.headers_mut(), protocol);
         }
-        tokio::spawn(tunnel::run(self.client, endpoint, self.held, self.idle_timeout));
+        let tunnel = tunnel::run(self.client, endpoint, self.held, self.idle_timeout);
+        tokio::spawn(async move {
+            tunnel.await;
+            // The endpoint works on it as long as bytes may pass.
+            drop(flight);
+        });
         Ok(response.map(|_| Body::empty()))
     }
 }

@@ -1,0 +1,89 @@
+//! Which backend and endpoint a request goes to, and that it is counted there.
+
+mod affinity;
+mod choose;
+mod flight;
+mod key;
+mod queue;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::request::Parts;
+use ingress_core::{Algorithm, Backend, EndpointIdKey, Policy, RequestHost, RequestPath, RouteMatch, Turn};
+
+use crate::policy;
+use crate::proxy::tickets;
+
+pub(crate) use affinity::Session;
+pub(crate) use choose::Chooser;
+pub(crate) use flight::Flight;
+pub(crate) use queue::Queues;
+
+/// What of a request endpoints may be chosen by.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'r> {
+    pub(crate) parts: &'r Parts,
+    pub(crate) host: &'r RequestHost<'r>,
+    pub(crate) path: &'r RequestPath<'r>,
+    /// As trusted proxies tell it.
+    pub(crate) client: Option<IpAddr>,
+}
+
+/// Where a request goes.
+pub(crate) struct Spread<'t> {
+    pub(crate) backend: &'t Arc<Backend>,
+    pub(crate) policy: Option<Arc<Policy>>,
+    /// What endpoints are told apart by.
+    pub(crate) key: Option<u64>,
+    /// Whose client it is, where clients stay with an endpoint.
+    pub(crate) session: Option<Session>,
+}
+
+impl<'t> Spread<'t> {
+    /// The backend of a route that a request goes to: where the client has been before, or whose turn it is. Nothing where
+    /// several share the requests and none of them has any weight.
+    pub(crate) fn new(
+        found: &RouteMatch<'t>,
+        own: Option<&Arc<Policy>>,
+        ids: &EndpointIdKey,
+        asked: impl FnOnce() -> Asked<'t>,
+    ) -> Option<Self> {
+        let route = found.route.policy();
+        let of = |backend: &Backend| policy::of([route, backend.policy(), own]);
+        if route.is_none() && own.is_none() {
+            let backend = found.backend(|split| Turn::Ticket(tickets::next(split)))?;
+            if backend.policy().is_none() {
+                return Some(Self { backend, policy: None, key: None, session: None });
+            }
+        }
+        let asked = asked();
+        let mut shares = found.backends().filter(|(_, weight)| *weight > 0);
+        let known = shares.find_map(|(backend, _)| {
+            let policy = of(backend)?;
+            let session = Session::of(backend, &policy, ids, asked.parts)?;
+            session.is_known().then_some((backend, policy, session))
+        });
+        if let Some((backend, policy, session)) = known {
+            let key = key::of(&policy, asked);
+            return Some(Self { backend, policy: Some(policy), key, session: Some(session) });
+        }
+        let backend = found.backend(|split| turn(policy::of([route, None, own]).as_deref(), split, asked))?;
+        let policy = of(backend);
+        let session = policy.as_ref().and_then(|policy| Session::of(backend, policy, ids, asked.parts));
+        let key = policy.as_ref().and_then(|policy| key::of(policy, asked));
+        Some(Self { backend, policy, key, session })
+    }
+}
+
+/// By what one of several backends is chosen.
+fn turn(policy: Option<&Policy>, split: u32, asked: Asked<'_>) -> Turn {
+    let key = policy.filter(|policy| policy.key().is_some()).and_then(|policy| key::of(policy, asked));
+    match key {
+        Some(key) => Turn::Key(key),
+        None if policy.is_some_and(|policy| *policy.algorithm() == Algorithm::Random) => {
+            Turn::Random(fastrand::u64(..))
+        }
+        None => Turn::Ticket(tickets::next(split)),
+    }
+}
