@@ -29,7 +29,7 @@ pub use condition::{Conditions, Unmet, ValueMatch};
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use endpoint::{Endpoint, EndpointAddress, EndpointState, Protocol};
 pub use endpoint_id::{EndpointId, EndpointIdKey, endpoint_id_key};
-pub use endpoint_set::{Choice, EndpointSet, Unchosen};
+pub use endpoint_set::{Choice, ChoiceRecord, ChoiceRecordError, EndpointSet, Unchosen};
 pub use head::RequestHead;
 pub use host::{HostError, HostMatch, HostName, MAX_HOST_LEN, RequestHost};
 pub use locality::{Hints, Locality};
@@ -76,4 +76,5 @@ fn assert_auto_traits() {
         ValueMatch,
     )>();
     assert::<(Choice<'_>, CustomBalance, Draw, EndpointId, Locality, Members<'_>, Moment, Vitals)>();
+    assert::<(ChoiceRecord, ChoiceRecordError)>();
 }

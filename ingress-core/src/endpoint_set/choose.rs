@@ -6,7 +6,7 @@ use crate::vitals::{Noted, Sweep};
 use crate::{Algorithm, Ending, Endpoint, EndpointChange, EndpointSet, Moment, Vitals};
 
 /// How many endpoints are drawn before all are looked at.
-const DRAWS: u32 = 16;
+pub(super) const DRAWS: u32 = 16;
 /// The percentage of available endpoints below which all are used.
 const PANIC: u8 = 25;
 /// The percentage of endpoints that may be ejected.
@@ -18,7 +18,7 @@ static OUTLIER: Outlier = Outlier::DEFAULT;
 #[derive(Clone, Copy, Debug)]
 pub struct Choice<'a> {
     policy: Option<&'a Policy>,
-    draw: Draw,
+    pub(super) draw: Draw,
     tried: &'a [usize],
 }
 
@@ -48,8 +48,9 @@ impl<'a> Choice<'a> {
         Self { tried, ..self }
     }
 
+    /// The algorithm that the policy asks for.
     #[inline]
-    fn algorithm(&self) -> &'a Algorithm {
+    pub fn algorithm(&self) -> &'a Algorithm {
         self.policy.map_or(&Algorithm::RoundRobin, Policy::algorithm)
     }
 

@@ -1,6 +1,7 @@
 //! The endpoints of one backend, and which of them a request goes to.
 
 mod choose;
+mod record;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,7 @@ use crate::vitals::Sweep;
 use crate::{Algorithm, Endpoint, EndpointState, Locality, Vitals};
 
 pub use choose::{Choice, Unchosen};
+pub use record::{ChoiceRecord, ChoiceRecordError};
 
 /// The endpoints of one backend, and what is known of each from its use.
 #[derive(Clone, Debug)]

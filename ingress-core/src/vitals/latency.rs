@@ -30,9 +30,14 @@ impl Latency {
         })
     }
 
+    /// Forgets all samples but this one.
+    pub(super) fn restart(&self, sample: Duration, now: Moment) {
+        self.0.store(pack(micros(sample), now), Relaxed);
+    }
+
     /// Takes in that a sample would be so long at least.
     pub(super) fn note_peak(&self, sample: Duration, now: Moment) {
-        if self.micros(now).is_none_or(|average| sample.as_secs_f32() * 1e6 > average) {
+        if self.micros(now).is_none_or(|average| micros(sample) > average) {
             self.note(sample, now);
         }
     }
@@ -40,8 +45,7 @@ impl Latency {
     /// Takes a sample in. Of two threads that do so at the same time, one may be in vain.
     #[inline]
     pub(super) fn note(&self, sample: Duration, now: Moment) {
-        // Whatever is faster than the clock tells is as fast as it tells.
-        let sample = (sample.as_secs_f32() * 1e6).max(1.0);
+        let sample = micros(sample);
         let word = self.0.load(Relaxed);
         if word == 0 {
             self.0.store(pack(sample, now), Relaxed);
@@ -56,6 +60,11 @@ impl Latency {
             self.0.store(pack(average * old + sample * (1.0 - old), now), Relaxed);
         }
     }
+}
+
+/// Whatever is faster than the clock tells is as fast as it tells.
+fn micros(sample: Duration) -> f32 {
+    (sample.as_nanos() as u64 as f32 / 1e3).max(1.0)
 }
 
 fn pack(average: f32, now: Moment) -> u64 {

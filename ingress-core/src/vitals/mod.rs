@@ -161,7 +161,11 @@ impl Vitals {
         match ending {
             Ending::Failure if self.ejection.failed(outlier, began, now) => Noted::Eject,
             Ending::Failure => Noted::Nothing,
-            _ if self.ejection.succeeded(began, now) => Noted::Returned,
+            _ if self.ejection.succeeded(began, now) => {
+                // What was known of it while it failed says nothing any more.
+                self.latency.restart(elapsed, now);
+                Noted::Returned
+            }
             _ => Noted::Nothing,
         }
     }
