@@ -13,7 +13,7 @@ pub use table::{Case, table_oracle};
 
 use std::collections::BTreeSet;
 
-use ingress_core::{HostMatch, PathMatch, RequestHead, RequestHost, RequestPath, RouteTable};
+use ingress_core::{Choice, Draw, HostMatch, PathMatch, RequestHead, RequestHost, RequestPath, RouteTable};
 use ingress_kube::manifests::parse_manifests;
 use ingress_kube::{Config, Store, translate};
 
@@ -99,7 +99,8 @@ pub fn manifest(data: &[u8]) {
         // Of several objects with one key the last is kept, so only without them the order says nothing.
         assert!(keys.len() < manifests.len() || table == build(&reversed), "{text}");
         for found in table.routes() {
-            let _ = found.backends().map(|(backend, _)| backend.endpoints().pick(0).is_some()).count();
+            let choice = Choice::new(Draw::at(0), None);
+            let _ = found.backends().map(|(backend, _)| backend.endpoints().choose(&choice).is_ok()).count();
         }
         for finding in table.diagnostics() {
             assert!(!finding.to_string().is_empty());

@@ -52,7 +52,7 @@ impl Case {
                 .lookup(&RequestHead::new(&request_host, &request_path))
                 .expect("no segment is ambiguous");
             let found =
-                found.map(|found| number(found.backend(|_| 0).expect("no rule is split").reference()));
+                found.map(|found| number(found.backend(|_| ingress_core::Turn::Ticket(0)).expect("no rule is split").reference()));
             assert_eq!(found, oracle::find(&self.rules, host, path), "{host:?} {path:?} in {:?}", self.rules);
         }
     }

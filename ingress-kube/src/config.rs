@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ingress_core::{Algorithm, AmbiguousPaths, HostFallthrough, ResourceRef};
+use ingress_core::{AmbiguousPaths, HostFallthrough, Locality, ResourceRef};
 
 use crate::{DefaultBackendService, HostOwnership, LoadCertificate, LoadTrust};
 
@@ -23,8 +23,9 @@ pub struct Config {
     pub watch_ingress_without_class: bool,
     /// What addresses a Service's requests go to.
     pub upstream: Upstream,
-    /// How the endpoints of a backend share its requests.
-    pub algorithm: Algorithm,
+    /// Where the gateway runs, so that the endpoints of a Service are preferred that are meant for this zone or node:
+    /// `hints` of EndpointSlices and `spec.trafficDistribution` of Services (KEP-2433, KEP-3015, KEP-4444).
+    pub locality: Locality,
     /// What happens to a request that no path of its host takes.
     pub host_fallthrough: HostFallthrough,
     /// What happens to paths that application servers read in different ways.
@@ -68,7 +69,7 @@ impl Default for Config {
             controller_class: DEFAULT_CONTROLLER.into(),
             watch_ingress_without_class: false,
             upstream: Upstream::default(),
-            algorithm: Algorithm::default(),
+            locality: Locality::default(),
             host_fallthrough: HostFallthrough::default(),
             ambiguous_paths: AmbiguousPaths::default(),
             resources: Vec::new(),
@@ -111,10 +112,10 @@ impl Config {
         self
     }
 
-    /// Sets how the endpoints of a backend share its requests.
+    /// Sets where the gateway runs.
     #[must_use]
-    pub fn algorithm(mut self, algorithm: Algorithm) -> Self {
-        self.algorithm = algorithm;
+    pub fn locality(mut self, locality: Locality) -> Self {
+        self.locality = locality;
         self
     }
 

@@ -61,7 +61,7 @@ impl IngressController {
     /// A controller without objects. Nothing is published before [`IngressController::publish`].
     pub fn new(config: Config, writer: TableWriter) -> Self {
         let mut editor = TableEditor::new();
-        editor.set_algorithm(config.algorithm.clone());
+        editor.set_locality(config.locality.clone());
         editor.set_options(config.host_fallthrough, config.ambiguous_paths);
         Self {
             store: Store::default(),
@@ -201,7 +201,7 @@ impl IngressController {
         }
         for Served { backend, endpoints, policy } in delta.served {
             self.editor.set_backend_policy(backend.clone(), policy);
-            self.editor.set_endpoints(backend, endpoints, None);
+            self.editor.set_endpoints(backend, endpoints);
         }
         for (host, certificate) in delta.certificates {
             self.editor.set_certificate(host, certificate);

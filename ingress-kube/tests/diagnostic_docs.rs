@@ -86,11 +86,14 @@ fn findings(beside: &str, manifest: &str) -> Vec<Diagnostic> {
 }
 
 #[test]
-fn every_annotation_is_on_the_page() {
-    let text = std::fs::read_to_string(page_file()).unwrap();
-    for annotation in ingress_kube::annotations() {
-        let row = format!("| `ingress.gateway/{}` |", annotation.name);
-        assert!(text.contains(&row), "{}: {}", annotation.name, annotation.meaning);
+fn every_annotation_is_on_the_page_and_in_the_readme() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    for file in [page_file(), readme] {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for annotation in ingress_kube::annotations() {
+            let row = format!("| `ingress.gateway/{}` |", annotation.name);
+            assert_eq!(text.matches(&row).count(), 1, "{}: {}", file.display(), annotation.name);
+        }
     }
 }
 

@@ -13,14 +13,17 @@ fn found(service: &str) -> Vec<String> {
 }
 
 fn found_by(service: &str, config: &Config) -> Vec<String> {
+    findings(&common::table(&text(service), config))
+}
+
+fn text(service: &str) -> String {
     let backend = "{service: {name: web, port: {number: 80}}}";
-    let text = format!(
+    format!(
         "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{name: web}}\n\
          spec: {{rules: [{{http: {{paths: [{{path: /a, pathType: Prefix, backend: {backend}}}, \
          {{path: /b, pathType: Prefix, backend: {backend}}}]}}}}]}}\n\
          ---\napiVersion: v1\nkind: Service\nmetadata: {{name: web}}\nspec: {{clusterIP: 10.0.0.1, {service}}}\n"
-    );
-    findings(&common::table(&text, config))
+    )
 }
 
 #[test]
@@ -33,13 +36,16 @@ fn fields_of_services() {
             "ports: [{port: 80}], sessionAffinity: ClientIP".into(),
             "sessionAffinity: the field has no effect: ",
         ),
+        ("ports: [{port: 80}], trafficDistribution: PreferClose".into(), ""),
+        ("ports: [{port: 80}], trafficDistribution: PreferSameZone".into(), ""),
+        ("ports: [{port: 80}], trafficDistribution: PreferSameNode".into(), ""),
         (
-            "ports: [{port: 80}], trafficDistribution: PreferClose".into(),
-            "trafficDistribution: the field has no effect: PreferClose ",
+            "ports: [{port: 80}], trafficDistribution: PreferSameRack".into(),
+            "trafficDistribution: the field has no effect: there is no traffic distribution \"PreferSameRack\"; write PreferSameZone or PreferSameNode",
         ),
         (
             "ports: [{port: 80}], internalTrafficPolicy: Local".into(),
-            "internalTrafficPolicy: the field has no effect: Local ",
+            "internalTrafficPolicy: the field has no effect: requests go to the endpoints of all nodes; write spec.trafficDistribution: PreferSameNode, or ",
         ),
         ("ports: [{port: 80}], internalTrafficPolicy: Cluster".into(), ""),
         (format!("{ports}http}}]"), ""),
@@ -62,10 +68,21 @@ fn fields_of_services() {
     }
 }
 
+/// kube-proxy may have an affinity that is said here in another way.
+#[test]
+fn session_affinity_beside_our_own() {
+    let service = "ports: [{port: 80}], sessionAffinity: ClientIP";
+    let annotated = |text: &str| {
+        let metadata = "metadata: {name: web, annotations: {ingress.gateway/affinity: source-address}}\nspec: {clusterIP";
+        text.replace("metadata: {name: web}\nspec: {clusterIP", metadata)
+    };
+    assert_eq!(found(service).len(), 1);
+    assert_eq!(findings(&common::table(&annotated(&text(service)), &Config::default())), [""; 0]);
+}
+
 #[test]
 fn kube_proxy_acts_on_what_is_about_the_choice() {
-    let service =
-        "ports: [{port: 80, appProtocol: grpcs}], sessionAffinity: ClientIP, internalTrafficPolicy: Local";
+    let service = "ports: [{port: 80, appProtocol: grpcs}], sessionAffinity: ClientIP, internalTrafficPolicy: Local, trafficDistribution: PreferSameRack";
     let found = found_by(service, &Config::default().upstream(Upstream::ClusterIp));
     assert_eq!(found, [""; 0]);
 }

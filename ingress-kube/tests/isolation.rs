@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use ingress_core::{
     BackendRef, HostMatch, PathMatch, PortRef, RequestHead, RequestHost, RequestPath, RouteTable, Source,
+    Turn,
 };
 use ingress_kube::{Object, Store, translate};
 use k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress};
@@ -75,7 +76,7 @@ fn answer(table: &RouteTable, host: &str, path: &str) -> Answer {
     let source = found.route.source().map(|source| {
         (source.object.namespace.to_string(), source.object.name.to_string(), source.field.to_string())
     });
-    let backend = found.backend(|_| 0).unwrap();
+    let backend = found.backend(|_| Turn::Ticket(0)).unwrap();
     let endpoints = backend.endpoints().as_slice().iter().map(|endpoint| endpoint.address().to_string());
     Answer::Route(Taken {
         source,

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{findings, routes, table};
-use ingress_core::{RequestHead, RequestHost, RequestPath};
+use ingress_core::{RequestHead, RequestHost, RequestPath, Turn};
 use ingress_kube::{Config, HostOwnership};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -106,7 +106,9 @@ fn the_global_default_backend_serves_what_owners_do_not() {
     let serves = |host: &str| {
         let (host, path) = (RequestHost::parse(host).unwrap(), RequestPath::parse("/").unwrap());
         let found = table.lookup(&RequestHead::new(&host, &path)).unwrap();
-        found.map_or_else(String::new, |found| found.backend(|_| 0).unwrap().reference().to_string())
+        found.map_or_else(String::new, |found| {
+            found.backend(|_| Turn::Ticket(0)).unwrap().reference().to_string()
+        })
     };
     for (host, want) in [
         ("shop.example", "ops/ops:80"),
@@ -147,7 +149,7 @@ proptest! {
         {
             let (request, path) = (RequestHost::parse(host).unwrap(), RequestPath::parse("/").unwrap());
             if let Some(found) = table.lookup(&RequestHead::new(&request, &path)).unwrap() {
-                let backend = found.backend(|_| 0).unwrap().reference().to_string();
+                let backend = found.backend(|_| Turn::Ticket(0)).unwrap().reference().to_string();
                 let namespace = backend.split('/').next().unwrap();
                 prop_assert!(ownership.may_claim(namespace, &host.parse().unwrap()), "{} {}", host, backend);
             }

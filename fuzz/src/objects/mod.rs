@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use ingress_core::{
-    AmbiguousPath, AmbiguousPaths, HostFallthrough, Outcome, RequestHead, RequestPath, ResourceRef,
+    AmbiguousPath, AmbiguousPaths, Choice, Draw, HostFallthrough, Outcome, RequestHead, RequestPath, ResourceRef,
     RouteMatch, RouteTable, Rule, Verdict,
 };
 use ingress_kube::{Config, Object, ObjectKey, Origin, Store, Upstream, translate};
@@ -189,7 +189,7 @@ fn check_explanation(
             let taking: Vec<_> = taking.map(|rule| rule.source.as_ref()).collect();
             assert_eq!(taking, [found.route.source()]);
             let usable = |(backend, _): (&std::sync::Arc<ingress_core::Backend>, u32)| {
-                backend.endpoints().pick(u64::MAX).is_some()
+                backend.endpoints().choose(&Choice::new(Draw::at(u64::MAX), None)).is_ok()
             };
             let eligible = steps.iter().map(|step| step.endpoints.iter().any(|endpoint| endpoint.eligible));
             assert!(found.backends().map(usable).eq(eligible), "{explanation:?}");

@@ -66,6 +66,11 @@ mod tests {
         let policy = Defaults::from_yaml(text).unwrap().policy().unwrap();
         assert_eq!(policy.retries.unwrap().attempts, 2);
         assert_eq!((policy.tls.verify, policy.max_body_size), (Some(false), Some(1000)));
+        let text =
+            "policy: {outlier-success-rate: 1.9, slow-start-minimum: 20, retry-budget: 5%, max-requests: 9}";
+        let policy = Defaults::from_yaml(text).unwrap().policy().unwrap();
+        assert_eq!((policy.outlier.success_rate, policy.slow_start.minimum), (Some(1900), Some(20)));
+        assert_eq!((policy.limits.retry_budget, policy.limits.max_requests), (Some(5), Some(9)));
         for (text, want) in [
             ("policy: [", "line 1"),
             ("polices: {}", "polices"),

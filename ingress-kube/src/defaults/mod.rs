@@ -5,7 +5,7 @@ mod file;
 
 use ingress_core::Policy;
 
-use crate::translate::{Fault, Settings};
+use crate::translate::{Fault, Settings, Vain};
 
 /// The policy of a gateway, in the names and values of annotations: each that has
 /// [`Scope::has_gateways`](crate::Scope::has_gateways).
@@ -64,11 +64,14 @@ impl Defaults {
     ///
     /// [`DefaultsError::Value`] if one of them has no effect for want of another.
     pub fn policy(&self) -> Result<Policy, DefaultsError> {
-        if self.0.retries_in_vain() {
-            let (message, help) = ("there are no retries".into(), "set retries, too".into());
-            return Err(DefaultsError::of("retry-on", Fault { message, help }));
+        let (policy, vain) = self.0.of_gateway();
+        match vain.into_iter().next() {
+            None => Ok(policy),
+            Some(Vain { name, why, write }) => {
+                let fault = Fault { message: why.into(), help: format!("set {write}") };
+                Err(DefaultsError::of(name, fault))
+            }
         }
-        Ok(self.0.policy().map(|policy| (*policy).clone()).unwrap_or_default())
     }
 }
 

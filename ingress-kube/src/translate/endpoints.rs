@@ -3,7 +3,8 @@
 //! The EndpointSlices of a Service carry its name in a label and are joined. A Service's port leads to the
 //! slice's port *of the same name*, which holds the number to dial; `targetPort` takes no part. Ready
 //! endpoints are used; if there is none, those that still serve while they terminate (KEP-1669); never one
-//! that does not serve. A condition that is not set is `ready`, `serving` and not `terminating`.
+//! that does not serve. A condition that is not set is `ready`, `serving` and not `terminating`. `family` chooses between
+//! the addresses of a Service that has two of each Pod, `locality` says for which zones and nodes endpoints are meant.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -11,7 +12,8 @@ use ingress_core::{Code, Endpoint, EndpointState};
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 use k8s_openapi::api::discovery::v1::{Endpoint as SliceEndpoint, EndpointPort, EndpointSlice};
 
-use super::{Output, api, protocol};
+use super::locality::Places;
+use super::{Output, api, family, protocol};
 use crate::store::Stored;
 
 /// The endpoints of a port in all slices of its Service. The builder removes duplicates, and chooses among
@@ -24,13 +26,15 @@ pub(super) fn join(
 ) -> Vec<Endpoint> {
     let name = port.name.as_deref().unwrap_or_default();
     let mut endpoints = Vec::new();
+    let mut places = Places::new(service, slices);
     let mut port_found = false;
     for slice in slices {
         for (number, own) in ports(slice, name, out) {
             port_found = true;
             let protocol = protocol::spoken(port.app_protocol.as_deref().or(own));
-            let endpoint = |(address, state)| {
-                Endpoint::new(SocketAddr::new(address, number)).with_state(state).with_protocol(protocol)
+            let endpoint = |(address, slice)| {
+                let endpoint = Endpoint::new(SocketAddr::new(address, number)).with_state(state(slice));
+                places.place(endpoint.with_protocol(protocol), slice)
             };
             endpoints.extend(addresses(slice, out).into_iter().map(endpoint));
         }
@@ -38,7 +42,7 @@ pub(super) fn join(
     if !port_found {
         report_port_name(service, port, slices, out);
     }
-    endpoints
+    family::choose(service, endpoints)
 }
 
 /// The numbers of the slice's TCP ports with this name, each with its `appProtocol`; there is at most one in a valid
@@ -68,7 +72,8 @@ fn ports<'s>(slice: &'s Stored<EndpointSlice>, name: &str, out: &mut Output) -> 
     numbers
 }
 
-fn addresses(slice: &Stored<EndpointSlice>, out: &mut Output) -> Vec<(IpAddr, EndpointState)> {
+/// The endpoints that can be dialled, each with its address.
+fn addresses<'s>(slice: &'s Stored<EndpointSlice>, out: &mut Output) -> Vec<(IpAddr, &'s SliceEndpoint)> {
     if slice.object.address_type == "FQDN" {
         let message = "addresses of type FQDN are not dialled";
         let help = "write addressType: IPv4 or IPv6, and addresses of that type";
@@ -80,7 +85,7 @@ fn addresses(slice: &Stored<EndpointSlice>, out: &mut Output) -> Vec<(IpAddr, En
         // All addresses of an endpoint are the same thing; only the first is to be used (discovery/v1).
         let text = endpoint.addresses.first().map(String::as_str).unwrap_or_default();
         match dialable(text) {
-            Ok(address) => found.push((address, state(endpoint))),
+            Ok(address) => found.push((address, endpoint)),
             Err(why) => {
                 let field = format!("endpoints[{index}].addresses[0]");
                 let message = format!("{why}: {text:?}");

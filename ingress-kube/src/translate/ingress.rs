@@ -215,7 +215,7 @@ fn report_without_effect(
     let paths =
         || spec.rules.iter().flatten().filter_map(|rule| rule.http.as_ref()).flat_map(|http| &http.paths);
     let mut ignored = |name: &str, why: &str, help: &str| {
-        if annotations::has(ingress, name) {
+        if annotations::has(&ingress.metadata, name) {
             let message = format!("the annotation has no effect: {why}");
             out.find(Code::IgnoredField, object, annotations::field(name), message, help);
         }
@@ -230,8 +230,8 @@ fn report_without_effect(
         let why = "no path is of type ImplementationSpecific";
         ignored("path-syntax", why, "write pathType: ImplementationSpecific where it is to be read this way");
     }
-    if settings.retries_in_vain() {
-        ignored("retry-on", "there are no retries", "write ingress.gateway/retries, too");
+    for vain in settings.in_vain() {
+        ignored(vain.name, &vain.why, &vain.help());
     }
     let Some(Ok(splits)) = &settings.split else { return };
     let backends: BTreeSet<_> =

@@ -18,7 +18,7 @@
 //! `ownership` says which hosts its namespace may claim. What its backends point at takes no part in its rules.
 //!
 //! One port of a Service is looked up alone: `service` finds it, `endpoints` and `external_name` find its addresses,
-//! `ignored` says what of it is not acted on.
+//! of which `family` chooses and `locality` says for whom they are; `ignored` says what of it is not acted on.
 //!
 //! `translator` does both for what an event is about, and remembers what it needs for that: `backends` and `slices`
 //! which Ingresses, Services and EndpointSlices belong together, `defaults` who may become the overall default
@@ -38,10 +38,12 @@ mod default_backend;
 mod defaults;
 mod endpoints;
 mod external_name;
+mod family;
 pub(crate) mod hints;
 mod ignored;
 mod ingress;
 mod key;
+mod locality;
 mod memo;
 mod ownership;
 mod parameters;
@@ -60,7 +62,7 @@ use ingress_core::{
 };
 
 pub use annotations::{Annotation, Scope, ValueKind, annotations};
-pub(crate) use annotations::{Fault, Settings};
+pub(crate) use annotations::{Fault, Settings, Vain};
 pub(crate) use backends::Served;
 #[cfg(feature = "client")]
 pub(crate) use key::Key;
@@ -76,7 +78,7 @@ pub fn translate(store: &Store, config: &Config) -> RouteTableBuilder {
     let keys: Vec<_> = store.keys().collect();
     let delta = translator.update(store, config, &keys);
     let mut builder = RouteTableBuilder::default();
-    builder.balance_all(config.algorithm.clone());
+    builder.locality(config.locality.clone());
     builder.host_fallthrough(config.host_fallthrough).ambiguous_paths(config.ambiguous_paths);
     for rule in delta.hosts.into_iter().flat_map(|(_, rules)| rules) {
         builder.rule(rule);

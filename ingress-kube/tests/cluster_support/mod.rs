@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ingress_core::{RequestHead, RequestHost, RequestPath, RouteTable, TableReader};
+use ingress_core::{RequestHead, RequestHost, RequestPath, RouteTable, TableReader, Turn};
 use ingress_kube::client::{Cluster, ClusterEvent, Health, HealthState, Watched};
 use ingress_kube::{Config, IngressController};
 use serde_json::{Value, json};
@@ -201,7 +201,7 @@ impl Looking {
 pub fn serves(table: &RouteTable, host: &str, path: &str) -> Option<Vec<String>> {
     let (host, path) = (RequestHost::parse(host).ok()?, RequestPath::parse(path).ok()?);
     let found = table.lookup(&RequestHead::new(&host, &path)).ok()??;
-    let backend = found.backend(|_| 0)?;
+    let backend = found.backend(|_| Turn::Ticket(0))?;
     Some(backend.endpoints().as_slice().iter().map(|endpoint| endpoint.authority().to_string()).collect())
 }
 

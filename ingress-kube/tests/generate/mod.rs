@@ -4,9 +4,12 @@
 
 pub mod rich;
 
+use ingress_core::Locality;
 use ingress_kube::{Config, DEFAULT_CONTROLLER, Object, Upstream};
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
-use k8s_openapi::api::discovery::v1::{Endpoint, EndpointConditions, EndpointPort, EndpointSlice};
+use k8s_openapi::api::discovery::v1::{
+    Endpoint, EndpointConditions, EndpointHints, EndpointPort, EndpointSlice, ForZone,
+};
 use k8s_openapi::api::networking::v1::{
     HTTPIngressPath, HTTPIngressRuleValue, Ingress, IngressBackend, IngressClass, IngressClassSpec,
     IngressRule, IngressServiceBackend, IngressSpec, ServiceBackendPort,
@@ -42,7 +45,9 @@ pub fn object() -> impl Strategy<Value = Object> {
 pub fn config(number: u8) -> Config {
     match number {
         0 => Config::default(),
-        1 => Config::default().watch_ingress_without_class(true),
+        1 => Config::default()
+            .watch_ingress_without_class(true)
+            .locality(Locality::new(Some("za".into()), None)),
         2 => Config::default().ingress_class("ours").default_backend_service("default/s0".parse().unwrap()),
         _ => Config::default().upstream(Upstream::ClusterIp),
     }
@@ -143,13 +148,17 @@ pub fn service() -> impl Strategy<Value = Service> {
         protocol: protocol.map(Into::into),
         ..ServicePort::default()
     });
-    (metadata(&["s0", "s1", "s2"]), address, kind, vec(port, 0..3)).prop_map(
-        |(metadata, address, kind, ports)| {
+    let family = select(vec![None, None, Some("IPv4"), Some("IPv6")]);
+    let distribution = select(vec![None, None, Some("PreferSameZone"), Some("PreferSameNode"), Some("x")]);
+    (metadata(&["s0", "s1", "s2"]), address, kind, vec(port, 0..3), (family, distribution)).prop_map(
+        |(metadata, address, kind, ports, (family, distribution))| {
             let spec = ServiceSpec {
                 cluster_ip: address.map(Into::into),
                 type_: kind.map(Into::into),
                 external_name: kind.map(|_| "elsewhere.example".into()),
                 ports: Some(ports),
+                ip_families: family.map(|family| vec![family.into()]),
+                traffic_distribution: distribution.map(Into::into),
                 ..ServiceSpec::default()
             };
             Service { metadata, spec: Some(spec), status: None }
@@ -178,8 +187,15 @@ pub fn slice() -> impl Strategy<Value = EndpointSlice> {
 fn endpoint() -> impl Strategy<Value = Endpoint> {
     let condition = || select(vec![None, Some(true), Some(false)]);
     let conditions = (condition(), condition(), condition());
-    (mixed(&["10.0.0.1", "10.0.0.2", "10.0.0.3"], &["x", "0.0.0.0"]), prop::option::of(conditions)).prop_map(
-        |(address, conditions)| Endpoint {
+    let address = mixed(&["10.0.0.1", "10.0.0.2", "10.0.0.3", "fd00::1"], &["x", "0.0.0.0"]);
+    let zone = || prop::option::of(select(vec!["za", "zb"]));
+    (address, prop::option::of(conditions), zone(), prop::option::weighted(0.2, zone())).prop_map(
+        |(address, conditions, zone, hint)| Endpoint {
+            zone: zone.map(Into::into),
+            hints: hint.map(|zone| EndpointHints {
+                for_zones: zone.map(|name| vec![ForZone { name: name.into() }]),
+                ..EndpointHints::default()
+            }),
             addresses: vec![address],
             conditions: conditions.map(|(ready, serving, terminating)| EndpointConditions {
                 ready,

@@ -19,7 +19,7 @@ pub struct Placed {
     pub origin: Option<Origin>,
 }
 
-const ANNOTATIONS: [(&str, &str); 15] = [
+const ANNOTATIONS: [(&str, &str); 20] = [
     ("ingress.gateway/backend-ca-secret", "t0"),
     ("ingress.gateway/backend-ca-secret", "t1"),
     ("ingress.gateway/backend-protocol", "https"),
@@ -33,15 +33,23 @@ const ANNOTATIONS: [(&str, &str); 15] = [
     ("ingress.gateway/match-method", "no method"),
     ("ingress.gateway/path-syntax", "template"),
     ("ingress.gateway/path-syntax", "none"),
+    ("ingress.gateway/hash-key", "host"),
+    ("ingress.gateway/load-balance", "random"),
+    ("ingress.gateway/affinity", "cookie"),
+    ("ingress.gateway/affinity-cookie", "sid; Secure"),
+    ("ingress.gateway/health-check-path", "/"),
     ("ingress.gateway/splits", ""),
     ("nginx.org/rewrites", ""),
 ];
-const PARAMETERS: [(&str, &str); 5] = [
+const PARAMETERS: [(&str, &str); 8] = [
     ("max-body-size", "1MiB"),
     ("match-header", "X-A"),
     ("match-header", "~"),
     ("path-syntax", "regex"),
     ("split", "s0: s1=1"),
+    ("hash-key", "path"),
+    ("load-balance", "round-robin"),
+    ("health-check-path", "/"),
 ];
 /// Few of them are pointed at.
 const SERVICES: [&str; 12] =
@@ -131,8 +139,11 @@ fn secret() -> impl Strategy<Value = Secret> {
 
 fn service() -> impl Strategy<Value = Service> {
     let name = prop_oneof![1 => Just(None), 2 => select(SERVICES.to_vec()).prop_map(Some)];
-    (super::service(), name, select(ELSEWHERE.to_vec()), select(vec![None, Some("ClientIP")])).prop_map(
-        |(mut service, name, elsewhere, affinity)| {
+    let annotations = vec(select(ANNOTATIONS.to_vec()), 0..3);
+    (super::service(), name, select(ELSEWHERE.to_vec()), select(vec![None, Some("ClientIP")]), annotations)
+        .prop_map(|(mut service, name, elsewhere, affinity, annotations)| {
+            let annotations = annotations.into_iter().map(|(name, value)| (name.into(), value.into()));
+            service.metadata.annotations.get_or_insert_default().extend(annotations);
             let spec = service.spec.as_mut().unwrap();
             spec.external_name = spec.type_.as_ref().map(|_| elsewhere.into());
             spec.session_affinity = affinity.map(Into::into);
@@ -140,8 +151,7 @@ fn service() -> impl Strategy<Value = Service> {
                 service.metadata.name = Some(name.into());
             }
             service
-        },
-    )
+        })
 }
 
 fn class() -> impl Strategy<Value = IngressClass> {

@@ -1,12 +1,15 @@
-//! Which annotations there are.
+//! Which annotations there are, and where they may stand. Each family has a file with its own; here are those about
+//! which requests a path takes, and who serves them.
+
+use std::sync::LazyLock;
 
 use ingress_core::Diagnostic;
 
 use super::path_syntax::PathSyntax;
 use super::split::Splits;
-use super::{Fault, Setting, Settings, conditions, policy};
+use super::{Fault, Setting, Settings, balance, conditions, health_check, policy, resilience};
 
-/// An annotation of an Ingress that is read. As a key of an IngressClass's parameters it is written without
+/// An annotation of an Ingress or a Service that is read. As a key of an IngressClass's parameters it is written without
 /// `ingress.gateway/` and holds for the Ingresses of the class that do not have the annotation, and as one of the
 /// [`Defaults`](crate::Defaults) of a gateway wherever nothing else is said.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +21,7 @@ pub struct Annotation {
     pub meaning: &'static str,
     /// What kind of value it has.
     pub value: ValueKind,
-    /// Where else it may stand.
+    /// Where it may stand.
     pub scope: Scope,
     pub(super) read: Read,
 }
@@ -30,34 +33,46 @@ pub struct Annotation {
 pub enum ValueKind {
     /// A text of a form of its own.
     Text,
-    /// How long, such as `500ms` or `1m 30s`; `0` is for ever.
+    /// How long, such as `500ms` or `1m 30s`.
     Duration,
     /// How many bytes, such as `512KiB`; `0` is any number.
     Size,
-    /// How often.
+    /// How often, or how many.
     Count,
+    /// A whole number of hundredths, with or without a sign: `10%` or `10`.
+    Percent,
+    /// A number with at most three decimals, such as `1.9`.
+    Decimal,
     /// `true` or `false`.
     Switch,
 }
 
-/// Where an annotation may stand, besides an Ingress.
+/// Where an annotation may stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Scope {
-    /// Nowhere: it names objects beside the Ingress.
+    /// On an Ingress only: it names objects beside it.
     Ingress,
-    /// Among the parameters of a class.
+    /// On an Ingress, and among the parameters of a class.
     Class,
-    /// Among the parameters of a class, and the defaults of a gateway.
+    /// As [`Scope::Class`], and among the defaults of a gateway.
     Gateway,
     /// As [`Scope::Gateway`], and on a Service, since it is about endpoints. What an Ingress or its class says comes before
     /// what the Service says, and that before the gateway.
     Service,
-    /// On a Service; in no class and no gateway, for it names objects beside it.
+    /// On an Ingress, and on a Service; in no class and no gateway, for it names objects beside it.
     ServiceOnly,
+    /// On a Service, and among the defaults of a gateway; on no Ingress and in no class, for it is about endpoints as all
+    /// routes to the Service share them.
+    Endpoints,
 }
 
 impl Scope {
+    /// Whether it may stand on an Ingress.
+    pub fn has_ingresses(self) -> bool {
+        self != Self::Endpoints
+    }
+
     /// Whether it may be a parameter of a class.
     pub fn has_classes(self) -> bool {
         matches!(self, Self::Class | Self::Gateway | Self::Service)
@@ -65,12 +80,12 @@ impl Scope {
 
     /// Whether it may be a default of a gateway.
     pub fn has_gateways(self) -> bool {
-        matches!(self, Self::Gateway | Self::Service)
+        matches!(self, Self::Gateway | Self::Service | Self::Endpoints)
     }
 
     /// Whether it may stand on a Service.
     pub fn has_services(self) -> bool {
-        matches!(self, Self::Service | Self::ServiceOnly)
+        matches!(self, Self::Service | Self::ServiceOnly | Self::Endpoints)
     }
 }
 
@@ -81,13 +96,27 @@ pub(super) type Report<'r> = &'r mut dyn FnMut(Fault) -> Diagnostic;
 
 /// Reads a value into a place of the settings' [`Treatment`](policy::Treatment).
 macro_rules! treat {
-    ($($field:ident).+, $parse:ident) => {
-        |settings, text, report| read_to(&mut settings.treatment.$($field).+, text, policy::$parse, report)
+    ($($field:ident).+, $parse:expr) => {
+        |settings, text, report| {
+            crate::translate::annotations::list::read_to(&mut settings.treatment.$($field).+, text, $parse, report)
+        }
     };
 }
+pub(super) use treat;
 
-/// All annotations that are read.
-pub(super) static ANNOTATIONS: [Annotation; 16] = [
+/// All annotations that are read, family by family.
+pub(super) static ANNOTATIONS: LazyLock<Vec<Annotation>> = LazyLock::new(|| {
+    let families = [
+        MATCHING,
+        policy::ANNOTATIONS,
+        balance::ANNOTATIONS,
+        resilience::ANNOTATIONS,
+        health_check::ANNOTATIONS,
+    ];
+    families.concat()
+});
+
+const MATCHING: &[Annotation] = &[
     Annotation {
         name: "path-syntax",
         meaning: "how ImplementationSpecific paths are read: prefix, template or regex",
@@ -123,83 +152,6 @@ pub(super) static ANNOTATIONS: [Annotation; 16] = [
         scope: Scope::Ingress,
         read: |settings, text, report| settings.split = read(text, Splits::parse, report),
     },
-    Annotation {
-        name: "connect-timeout",
-        meaning: "how long a connection to an endpoint may take to be made, such as 2s",
-        value: ValueKind::Duration,
-        scope: Scope::Service,
-        read: treat!(policy.connect_timeout, timeout),
-    },
-    Annotation {
-        name: "response-timeout",
-        meaning: "how long an endpoint may take to begin its answer, such as 30s",
-        value: ValueKind::Duration,
-        scope: Scope::Service,
-        read: treat!(policy.response_timeout, timeout),
-    },
-    Annotation {
-        name: "idle-timeout",
-        meaning: "how long an endpoint may say nothing in the middle of its answer, and both sides of a tunnel, such as 5m",
-        value: ValueKind::Duration,
-        scope: Scope::Service,
-        read: treat!(policy.idle_timeout, timeout),
-    },
-    Annotation {
-        name: "request-timeout",
-        meaning: "how long the whole exchange may take, retries included, such as 1m",
-        value: ValueKind::Duration,
-        scope: Scope::Gateway,
-        read: treat!(policy.request_timeout, timeout),
-    },
-    Annotation {
-        name: "retries",
-        meaning: "how many more endpoints a request asks where one failed, up to 10",
-        value: ValueKind::Count,
-        scope: Scope::Gateway,
-        read: treat!(retries, attempts),
-    },
-    Annotation {
-        name: "retry-on",
-        meaning: "after what: a list of reset, timeout, 5xx, statuses such as 503, and non-idempotent",
-        value: ValueKind::Text,
-        scope: Scope::Gateway,
-        read: treat!(retry_on, retry_on),
-    },
-    Annotation {
-        name: "max-body-size",
-        meaning: "how large the body of a request may be, such as 10MiB",
-        value: ValueKind::Size,
-        scope: Scope::Gateway,
-        read: treat!(policy.max_body_size, size),
-    },
-    Annotation {
-        name: "backend-protocol",
-        meaning: "what endpoints are spoken to in: http, https, h2c, grpc, grpcs, ws or wss",
-        value: ValueKind::Text,
-        scope: Scope::Service,
-        read: treat!(policy.protocol, protocol),
-    },
-    Annotation {
-        name: "backend-server-name",
-        meaning: "the name that is asked for (SNI) and that the certificate of an endpoint must have",
-        value: ValueKind::Text,
-        scope: Scope::Service,
-        read: treat!(policy.tls.server_name, server_name),
-    },
-    Annotation {
-        name: "backend-verify",
-        meaning: "whether certificates of endpoints are checked: true, or false",
-        value: ValueKind::Switch,
-        scope: Scope::Service,
-        read: treat!(policy.tls.verify, verify),
-    },
-    Annotation {
-        name: "backend-ca-secret",
-        meaning: "the Secret whose ca.crt says who may have issued the certificates of endpoints",
-        value: ValueKind::Text,
-        scope: Scope::ServiceOnly,
-        read: treat!(ca_secret, secret),
-    },
 ];
 
 fn read<'a, T>(text: &'a str, parse: fn(&'a str) -> Result<T, Fault>, report: Report<'_>) -> Setting<T> {
@@ -207,7 +159,7 @@ fn read<'a, T>(text: &'a str, parse: fn(&'a str) -> Result<T, Fault>, report: Re
 }
 
 /// As [`read`], for what leaves the value of the class, or that of the gateway, where it cannot be used.
-fn read_to<'a, T>(
+pub(super) fn read_to<'a, T>(
     place: &mut Option<T>,
     text: &'a str,
     parse: fn(&'a str) -> Result<T, Fault>,

@@ -1,13 +1,19 @@
-//! Annotations of the domain `ingress.gateway`: which there are, and what an Ingress says with them.
+//! Annotations of the domain `ingress.gateway`: which there are, and what an Ingress or a Service says with them.
 //!
-//! A new one needs a line in `list`, a field in [`Settings`], and a parser in the file of its family. The
-//! parameters of an IngressClass hold the same names without the domain, as defaults.
+//! A new one needs a line in the table of its family (in `list` for those about matching), a parser beside it, and a
+//! field in [`Settings`] or in its [`Treatment`]. The parameters of an IngressClass hold the same names without the
+//! domain, as defaults.
 
+mod affinity_cookie;
+mod balance;
 mod conditions;
+mod health_check;
 mod list;
 mod path_syntax;
 mod policy;
+mod resilience;
 mod split;
+mod values;
 
 use std::sync::Arc;
 
@@ -15,6 +21,7 @@ use http::{HeaderName, Method};
 use ingress_core::{Code, Conditions, Diagnostic, ObjectRef, Policy, Source, Trust, ValueMatch};
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use k8s_openapi::api::networking::v1::Ingress;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 pub(super) use path_syntax::PathSyntax;
 pub(super) use split::Splits;
@@ -28,6 +35,9 @@ use crate::store::Stored;
 
 /// What stands in front of every name.
 const DOMAIN: &str = "ingress.gateway/";
+
+/// Why what is said of endpoints is said of a Service only.
+const OF_ENDPOINTS: &str = "is about endpoints, which all routes to a Service share";
 
 /// A value; the finding about it where it cannot be used; nothing where it is not written.
 type Setting<T> = Option<Result<T, Diagnostic>>;
@@ -50,6 +60,15 @@ pub(crate) struct Fault {
     pub(crate) help: String,
 }
 
+/// What has no effect for want of something else.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Vain {
+    pub(crate) name: &'static str,
+    pub(crate) why: Box<str>,
+    /// The name of what is missing, and what else to say of it.
+    pub(crate) write: &'static str,
+}
+
 /// All annotations of the domain `ingress.gateway` that are read, for help texts and documents.
 pub fn annotations() -> &'static [Annotation] {
     &ANNOTATIONS
@@ -65,9 +84,9 @@ pub(super) fn field(name: &str) -> String {
     format!("metadata.annotations[{DOMAIN}{}]", name.escape_debug())
 }
 
-/// Whether an Ingress itself has one of our annotations.
-pub(super) fn has(ingress: &Ingress, name: &str) -> bool {
-    let annotations = ingress.metadata.annotations.iter().flat_map(|annotations| annotations.keys());
+/// Whether an object itself has one of our annotations.
+pub(super) fn has(metadata: &ObjectMeta, name: &str) -> bool {
+    let annotations = metadata.annotations.iter().flat_map(|annotations| annotations.keys());
     annotations.filter_map(|annotation| own_name(annotation)).any(|own| own == name)
 }
 
@@ -86,10 +105,13 @@ impl<'a> Settings<'a> {
                 Some(known) if known.scope.has_classes() => {
                     settings.set(known, text, &parameters.source, &field, out);
                 }
-                Some(_) => {
-                    let message =
-                        format!("{key} names objects beside one Ingress, so a class cannot have it");
-                    let help = format!("write the annotation {DOMAIN}{key} on the Ingress");
+                Some(known) => {
+                    let (why, place) = match known.scope {
+                        Scope::Endpoints => (OF_ENDPOINTS, "Service"),
+                        _ => ("names objects beside one Ingress", "Ingress"),
+                    };
+                    let message = format!("{key} {why}, so a class cannot have it");
+                    let help = format!("write the annotation {DOMAIN}{key} on the {place}");
                     out.find(Code::InvalidAnnotation, &parameters.source, field, message, help);
                 }
                 None => {
@@ -114,21 +136,30 @@ impl<'a> Settings<'a> {
 
     /// Takes over what an Ingress says itself.
     pub(super) fn read(mut self, ingress: &'a Stored<Ingress>, out: &mut Output) -> Self {
-        if has(&ingress.object, "backend-ca-secret") {
+        let of_class = std::mem::take(&mut self.treatment.balancing);
+        if has(&ingress.object.metadata, "backend-ca-secret") {
             // Who names whom to trust does not mean everybody, as the class may.
             self.treatment.policy.tls.verify = None;
         }
         for (annotation, text) in ingress.object.metadata.annotations.iter().flatten() {
             let Some(name) = own_name(annotation) else { continue };
             match find(name) {
-                Some(known) => self.set(known, text, &ingress.source, &field(name), out),
+                Some(known) if known.scope.has_ingresses() => {
+                    self.set(known, text, &ingress.source, &field(name), out);
+                }
+                Some(_) => {
+                    let message = format!("{annotation} {OF_ENDPOINTS}, so an Ingress cannot have it");
+                    let help = "write it on the Service";
+                    out.find(Code::InvalidAnnotation, &ingress.source, field(name), message, help);
+                }
                 None => {
                     let message = format!("there is no annotation {annotation:?}, so it has no effect");
-                    let help = instead(name, DOMAIN, names(|_| true));
+                    let help = instead(name, DOMAIN, names(Scope::has_ingresses));
                     out.find(Code::UnknownAnnotation, &ingress.source, field(name), message, help);
                 }
             }
         }
+        self.treatment.balancing = std::mem::take(&mut self.treatment.balancing).over(of_class);
         self
     }
 
@@ -152,6 +183,9 @@ impl<'a> Settings<'a> {
                     out.find(Code::UnknownAnnotation, &service.source, field(name), message, help);
                 }
             }
+        }
+        for vain in settings.in_vain() {
+            out.find(Code::IgnoredField, &service.source, field(vain.name), vain.message(), vain.help());
         }
         settings
     }
@@ -190,8 +224,24 @@ impl<'a> Settings<'a> {
     }
 
     /// How requests are treated, if anything is said of that.
-    pub(crate) fn policy(&self) -> Option<Arc<Policy>> {
-        (self.treatment != Treatment::default()).then(|| Arc::new(self.treatment.policy()))
+    pub(super) fn policy(&self) -> Option<Arc<Policy>> {
+        Some(self.treatment.policy(self.splits())).filter(|policy| !policy.is_empty()).map(Arc::new)
+    }
+
+    /// What is said here of how requests are treated, and has no effect for want of something else.
+    pub(super) fn in_vain(&self) -> Vec<Vain> {
+        self.treatment.in_vain(self.splits())
+    }
+
+    /// How a gateway treats requests where nothing else is said, and what of that is said in vain.
+    pub(crate) fn of_gateway(&self) -> (Policy, Vec<Vain>) {
+        // Any Ingress may have a split.
+        (self.treatment.policy(true), self.treatment.in_vain(true))
+    }
+
+    /// Whether there are shares of a backend among which a request's key may choose.
+    fn splits(&self) -> bool {
+        matches!(self.split, Some(Ok(_)))
     }
 
     /// The Secret that says which endpoints are trusted.
@@ -202,11 +252,6 @@ impl<'a> Settings<'a> {
     /// Sets who is trusted to have issued the certificates of endpoints.
     pub(super) fn trust(&mut self, trust: Trust) {
         self.treatment.policy.tls.trust = Some(trust);
-    }
-
-    /// Whether what is said of retries has no effect, for there are none.
-    pub(crate) fn retries_in_vain(&self) -> bool {
-        self.treatment.retry_on.is_some() && self.treatment.retries.is_none_or(|retries| retries == 0)
     }
 
     fn set(
@@ -253,7 +298,19 @@ fn instead(name: &str, domain: &str, known: impl Iterator<Item = &'static str> +
     }
 }
 
-// ===== impl Fault =====
+// ===== impl Vain, Fault =====
+
+impl Vain {
+    /// What is found about the annotation.
+    pub(super) fn message(&self) -> String {
+        format!("the annotation has no effect: {}", self.why)
+    }
+
+    /// What to write.
+    pub(super) fn help(&self) -> String {
+        format!("write {DOMAIN}{}", self.write)
+    }
+}
 
 impl Fault {
     fn new(message: impl Into<String>, help: impl Into<String>) -> Self {

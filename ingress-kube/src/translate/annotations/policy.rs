@@ -8,7 +8,9 @@ use std::str::FromStr;
 use bytesize::ByteSize;
 use ingress_core::{HostName, Policy, Protocol, Retries, Timeout};
 
-use super::Fault;
+use super::balance::Balancing;
+use super::list::{Annotation, Scope, ValueKind, treat};
+use super::{Fault, Vain, values};
 use crate::translate::protocol as spoken;
 
 /// The most endpoints that one request may ask beyond the first.
@@ -16,44 +18,121 @@ const MAX_RETRIES: u32 = 10;
 
 const RETRY_HELP: &str = "write a list of reset, timeout, 5xx, statuses such as 503, and non-idempotent";
 
-/// What the annotations say of requests; the retries in two parts.
+pub(super) const ANNOTATIONS: &[Annotation] = &[
+    Annotation {
+        name: "connect-timeout",
+        meaning: "how long a connection to an endpoint may take to be made, such as 2s",
+        value: ValueKind::Duration,
+        scope: Scope::Service,
+        read: treat!(policy.connect_timeout, timeout),
+    },
+    Annotation {
+        name: "response-timeout",
+        meaning: "how long an endpoint may take to begin its answer, such as 30s",
+        value: ValueKind::Duration,
+        scope: Scope::Service,
+        read: treat!(policy.response_timeout, timeout),
+    },
+    Annotation {
+        name: "idle-timeout",
+        meaning: "how long an endpoint may say nothing in the middle of its answer, and both sides of a tunnel, such as 5m",
+        value: ValueKind::Duration,
+        scope: Scope::Service,
+        read: treat!(policy.idle_timeout, timeout),
+    },
+    Annotation {
+        name: "request-timeout",
+        meaning: "how long the whole exchange may take, retries included, such as 1m",
+        value: ValueKind::Duration,
+        scope: Scope::Gateway,
+        read: treat!(policy.request_timeout, timeout),
+    },
+    Annotation {
+        name: "retries",
+        meaning: "how many more endpoints a request asks where one failed, up to 10",
+        value: ValueKind::Count,
+        scope: Scope::Gateway,
+        read: treat!(retries, attempts),
+    },
+    Annotation {
+        name: "retry-on",
+        meaning: "after what: a list of reset, timeout, 5xx, statuses such as 503, and non-idempotent",
+        value: ValueKind::Text,
+        scope: Scope::Gateway,
+        read: treat!(retry_on, retry_on),
+    },
+    Annotation {
+        name: "max-body-size",
+        meaning: "how large the body of a request may be, such as 10MiB",
+        value: ValueKind::Size,
+        scope: Scope::Gateway,
+        read: treat!(policy.max_body_size, size),
+    },
+    Annotation {
+        name: "backend-protocol",
+        meaning: "what endpoints are spoken to in: http, https, h2c, grpc, grpcs, ws or wss",
+        value: ValueKind::Text,
+        scope: Scope::Service,
+        read: treat!(policy.protocol, protocol),
+    },
+    Annotation {
+        name: "backend-server-name",
+        meaning: "the name that is asked for (SNI) and that the certificate of an endpoint must have",
+        value: ValueKind::Text,
+        scope: Scope::Service,
+        read: treat!(policy.tls.server_name, server_name),
+    },
+    Annotation {
+        name: "backend-verify",
+        meaning: "whether certificates of endpoints are checked: true, or false",
+        value: ValueKind::Switch,
+        scope: Scope::Service,
+        read: treat!(policy.tls.verify, verify),
+    },
+    Annotation {
+        name: "backend-ca-secret",
+        meaning: "the Secret whose ca.crt says who may have issued the certificates of endpoints",
+        value: ValueKind::Text,
+        scope: Scope::ServiceOnly,
+        read: treat!(ca_secret, secret),
+    },
+];
+
+/// What the annotations say of requests; what is put together of several of them in its parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Treatment {
     pub(super) policy: Policy,
     pub(super) retries: Option<u32>,
     pub(super) retry_on: Option<Retries>,
     pub(super) ca_secret: Option<Box<str>>,
+    pub(super) balancing: Balancing,
 }
 
 impl Treatment {
-    pub(super) fn policy(&self) -> Policy {
+    /// The policy; `splits` says whether the shares of a split may go by its key.
+    pub(super) fn policy(&self, splits: bool) -> Policy {
         let mut policy = self.policy.clone();
         policy.retries = self.retries.map(|attempts| {
             let mut retries = self.retry_on.clone().unwrap_or_else(|| Retries::up_to(0));
             retries.attempts = attempts;
             retries
         });
+        self.balancing.complete(&mut policy, splits);
         policy
+    }
+
+    /// What has no effect for want of something else.
+    pub(super) fn in_vain(&self, splits: bool) -> Vec<Vain> {
+        let retries = self.retry_on.is_some() && self.retries.is_none_or(|retries| retries == 0);
+        let retry_on = Vain { name: "retry-on", why: "there are no retries".into(), write: "retries, too" };
+        self.balancing.in_vain(splits).into_iter().chain(retries.then_some(retry_on)).collect()
     }
 }
 
 pub(super) fn timeout(text: &str) -> Result<Timeout, Fault> {
-    let text = text.trim();
-    if text == "0" {
-        return Ok(Timeout::Never);
-    }
-    match humantime::parse_duration(text) {
-        Ok(time) if time.is_zero() => Ok(Timeout::Never),
-        Ok(time) => Ok(Timeout::After(time)),
-        Err(_) if text.parse::<u64>().is_ok() => Err(Fault::new(
-            format!("the duration has no unit: {text:?}"),
-            format!("write {text}s for seconds, or {text}ms for milliseconds"),
-        )),
-        Err(error) => Err(Fault::new(
-            format!("the duration cannot be read: {error}: {text:?}"),
-            "write a number with a unit, such as 500ms, 2s or 1m, or 0 for any time",
-        )),
-    }
+    let help = "write a number with a unit, such as 500ms, 2s or 1m, or 0 for any time";
+    let time = values::duration(text, help)?;
+    Ok(if time.is_zero() { Timeout::Never } else { Timeout::After(time) })
 }
 
 pub(super) fn attempts(text: &str) -> Result<u32, Fault> {
@@ -67,29 +146,21 @@ pub(super) fn attempts(text: &str) -> Result<u32, Fault> {
 }
 
 pub(super) fn retry_on(text: &str) -> Result<Retries, Fault> {
-    let mut on = Retries::up_to(0);
-    (on.reset, on.timeout) = (false, false);
-    let words = text.split([',', ' ', '\t', '\n', '\r']).filter(|word| !word.is_empty());
-    for word in words {
-        match word {
-            "reset" => on.reset = true,
-            "timeout" => on.timeout = true,
-            "non-idempotent" => on.non_idempotent = true,
-            "5xx" => on.statuses.push((500, 599)),
-            status => match status.parse::<u16>() {
-                Ok(status @ 400..=599) => on.statuses.push((status, status)),
-                _ => {
-                    let message = format!("there is nothing to retry on that is called {word:?}");
-                    return Err(Fault::new(message, RETRY_HELP));
-                }
-            },
-        }
-    }
-    on.statuses.sort_unstable();
-    on.statuses.dedup();
-    if !on.reset && !on.timeout && on.statuses.is_empty() {
+    let mut non_idempotent = false;
+    let outcomes = values::outcomes(text, |word| {
+        let is_word = word == "non-idempotent";
+        non_idempotent |= is_word;
+        is_word
+    });
+    let outcomes = outcomes.map_err(|word| {
+        Fault::new(format!("there is nothing to retry on that is called {word:?}"), RETRY_HELP)
+    })?;
+    if !outcomes.reset && !outcomes.timeout && outcomes.statuses.is_empty() {
         return Err(Fault::new("it does not say after what to retry", RETRY_HELP));
     }
+    let mut on = Retries::up_to(0);
+    (on.reset, on.timeout, on.statuses) = (outcomes.reset, outcomes.timeout, outcomes.statuses);
+    on.non_idempotent = non_idempotent;
     Ok(on)
 }
 

@@ -242,6 +242,18 @@ spec:
       valueFrom:
         fieldRef:
           fieldPath: metadata.namespace
+    - name: INGRESS_NODE
+      valueFrom:
+        fieldRef:
+          fieldPath: spec.nodeName
+    - name: INGRESS_ZONE
+      {{- if .Values.zone }}
+      value: {{ .Values.zone | quote }}
+      {{- else }}
+      valueFrom:
+        fieldRef:
+          fieldPath: metadata.labels['topology.kubernetes.io/zone']
+      {{- end }}
     {{- with .Values.logLevel }}
     - name: RUST_LOG
       value: {{ . | quote }}
