@@ -2,16 +2,18 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 use http::uri::Authority;
-use ingress_core::{AmbiguousPaths, HostFallthrough};
+use ingress_core::{AmbiguousPaths, HostFallthrough, Locality};
 use ingress_kube::{Config, HostOwnership, Upstream};
 use ingress_tower::server::Server;
 use ingress_tower::{IngressLayer, TrustedProxies};
 
+use crate::access_log::AccessLogOptions;
 use crate::certificate;
 use crate::check::CheckOptions;
 use crate::cluster::ClusterOptions;
@@ -19,6 +21,7 @@ use crate::descriptors;
 use crate::diff::DiffOptions;
 use crate::explain::ExplainOptions;
 use crate::policies::PolicyOptions;
+use crate::replay::ReplayOptions;
 use crate::routes::RoutesOptions;
 
 /// Routes HTTP traffic by Kubernetes Ingress objects.
@@ -47,6 +50,8 @@ pub(crate) enum Command {
     Explain(ExplainOptions),
     /// Say what changes for requests from one directory of manifests to another
     Diff(DiffOptions),
+    /// Say on which endpoints logged choices fall, from a saved table
+    Replay(ReplayOptions),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -105,6 +110,15 @@ pub(crate) struct TranslationOptions {
     /// Where requests for a Service go: to its endpoints, or to its clusterIP
     #[arg(long, env = "INGRESS_UPSTREAM", value_enum, default_value_t = UpstreamArg::Endpoints)]
     pub(crate) upstream: UpstreamArg,
+
+    /// Zone in which this runs, the label topology.kubernetes.io/zone of its node: endpoints that are meant for it come
+    /// first
+    #[arg(long, env = "INGRESS_ZONE", value_name = "ZONE")]
+    pub(crate) zone: Option<String>,
+
+    /// Node on which this runs: endpoints that are meant for it come before those for the zone
+    #[arg(long, env = "INGRESS_NODE", value_name = "NAME")]
+    pub(crate) node: Option<String>,
 
     /// Whether a request that no path of its host takes goes on to the paths of its wildcard, and then to
     /// those of rules without a host
@@ -194,6 +208,9 @@ pub(crate) struct ListenOptions {
     pub(crate) via: Option<String>,
 
     #[command(flatten)]
+    pub(crate) access_log: AccessLogOptions,
+
+    #[command(flatten)]
     pub(crate) policies: PolicyOptions,
 
     #[command(flatten)]
@@ -275,6 +292,8 @@ impl Default for TranslationOptions {
             controller_class: ingress_kube::DEFAULT_CONTROLLER.into(),
             watch_ingress_without_class: false,
             upstream: UpstreamArg::Endpoints,
+            zone: None,
+            node: None,
             host_fallthrough: false,
             ambiguous_paths: AmbiguousPathsArg::Compare,
             default_backend_service: None,
@@ -297,6 +316,7 @@ impl TranslationOptions {
         let mut config = Config::default()
             .watch_ingress_without_class(self.watch_ingress_without_class)
             .allow_external_name(self.allow_external_name)
+            .locality(Locality::new(given(&self.zone).map(Arc::from), given(&self.node).map(Arc::from)))
             .upstream(match self.upstream {
                 UpstreamArg::Endpoints => Upstream::Endpoints,
                 UpstreamArg::ClusterIp => Upstream::ClusterIp,
@@ -367,6 +387,22 @@ mod tests {
 
     use super::*;
 
+    /// A template leaves an empty text where nothing is known.
+    #[test]
+    fn where_the_gateway_runs() {
+        let place = |zone: Option<&str>, node: Option<&str>| {
+            let options = TranslationOptions {
+                zone: zone.map(Into::into),
+                node: node.map(Into::into),
+                ..TranslationOptions::default()
+            };
+            options.config().unwrap().locality
+        };
+        assert_eq!(place(Some(""), None), Locality::default());
+        assert_eq!(place(Some("a"), Some("")), Locality::new(Some("a".into()), None));
+        assert_eq!(place(None, Some("n1")), Locality::new(None, Some("n1".into())));
+    }
+
     #[test]
     fn every_flag_has_a_twin_in_the_environment_and_a_help() {
         let mut command = Args::command();
@@ -381,7 +417,9 @@ mod tests {
             {
                 assert!(arg.get_help().is_some(), "{arg:?} has no help");
                 // What says what is asked for is no setting: it has no twin.
-                if arg.is_positional() || arg.get_id() == "fields" {
+                if arg.is_positional()
+                    || ["fields", "backend", "algorithm", "choice"].contains(&arg.get_id().as_str())
+                {
                     continue;
                 }
                 let env = arg.get_env().and_then(|name| name.to_str()).unwrap_or_default();

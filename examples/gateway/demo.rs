@@ -8,7 +8,9 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::HeaderValue;
 use axum::http::header::{HOST, HeaderName};
-use ingress_core::{HostMatch, PathMatch, RequestHead, RequestHost, RequestPath, RouteTable};
+use ingress_core::{
+    Choice, Draw, HostMatch, PathMatch, RequestHead, RequestHost, RequestPath, RouteTable, Turn,
+};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::Failure;
@@ -149,7 +151,11 @@ fn expected(table: &RouteTable, host: &str, path: &str) -> String {
     let found =
         found.as_ref().and_then(|(host, path)| table.lookup(&RequestHead::new(host, path)).ok().flatten());
     let Some(found) = found else { return "404 Not Found".into() };
-    match found.backend(|_| 0).and_then(|backend| backend.endpoints().pick(0)) {
+    let endpoint = found.backend(|_| Turn::Ticket(0)).and_then(|backend| {
+        let set = backend.endpoints();
+        set.get(set.choose(&Choice::new(Draw::at(0), None)).ok()?)
+    });
+    match endpoint {
         None => "503 Service Unavailable".into(),
         Some(endpoint) => match services.get(&endpoint.address().port()) {
             Some(service) => answer(service, "GET", host, path).trim_end().to_owned(),

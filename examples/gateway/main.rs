@@ -1,6 +1,7 @@
 //! An ingress controller made of the three crates: reads Kubernetes manifests, follows their edits, and
 //! routes HTTP traffic to the endpoints of Services.
 
+mod access_log;
 mod admin;
 mod args;
 mod certificate;
@@ -14,6 +15,7 @@ mod log;
 mod metrics;
 mod offline;
 mod policies;
+mod replay;
 mod report;
 mod routes;
 mod run;
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         Command::Routes(options) => routes::routes(&options).map(succeeded),
         Command::Explain(options) => explain::explain(&options).map(succeeded),
         Command::Diff(options) => diff::diff(&options),
+        Command::Replay(options) => replay::replay(&options),
     };
     let (status, message) = match ended {
         Ok(status) => return status,

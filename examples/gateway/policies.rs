@@ -1,12 +1,12 @@
 //! How requests are treated where no object says anything else: a file, and flags that come before it.
 //!
-//! There is a flag for each annotation that may hold for a whole gateway, by its name.
+//! There is a flag for each annotation that may hold for a whole gateway, by its name, unless another flag has it.
 
 use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Command, Error, FromArgMatches, value_parser};
 use ingress_core::Policy;
-use ingress_kube::{Annotation, Defaults, ValueKind};
+use ingress_kube::{Annotation, Defaults, DefaultsError, ValueKind};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PolicyOptions {
@@ -17,6 +17,14 @@ pub(crate) struct PolicyOptions {
 
 fn policies() -> impl Iterator<Item = &'static Annotation> {
     ingress_kube::annotations().iter().filter(|annotation| annotation.scope.has_gateways())
+}
+
+/// The flag for an annotation. `--max-connections` is about clients.
+fn flag(name: &str) -> &str {
+    match name {
+        "max-connections" => "endpoint-max-connections",
+        name => name,
+    }
 }
 
 /// A meaning as the beginning of a sentence.
@@ -39,9 +47,17 @@ impl PolicyOptions {
         let mut defaults = self.config.as_ref().map(read).transpose()?.unwrap_or_default();
         // An empty text, as templates of Deployments leave it, is none.
         for (name, value) in self.values.iter().filter(|(_, value)| !value.is_empty()) {
-            defaults.set(name, value).map_err(|error| format!("--{error}"))?;
+            defaults.set(name, value).map_err(|error| named(&error))?;
         }
-        defaults.policy().map_err(|error| format!("--{error}"))
+        defaults.policy().map_err(|error| named(&error))
+    }
+}
+
+/// The error, beginning with the flag.
+fn named(error: &DefaultsError) -> String {
+    match error {
+        DefaultsError::Value { name, message, help, .. } => format!("--{}: {message}; {help}", flag(name)),
+        other => other.to_string(),
     }
 }
 
@@ -60,12 +76,14 @@ impl clap::Args for PolicyOptions {
             let value = match value {
                 ValueKind::Duration => "TIME",
                 ValueKind::Size => "BYTES",
-                ValueKind::Count => "N",
+                ValueKind::Count | ValueKind::Decimal => "N",
+                ValueKind::Percent => "PERCENT",
                 ValueKind::Switch => "BOOL",
                 _ => "VALUE",
             };
-            let env = format!("INGRESS_{}", name.to_uppercase().replace('-', "_"));
-            Arg::new(*name).long(*name).env(env).value_name(value).help(sentence(meaning))
+            let flag = flag(name);
+            let env = format!("INGRESS_{}", flag.to_uppercase().replace('-', "_"));
+            Arg::new(flag).long(flag).env(env).value_name(value).help(sentence(meaning))
         });
         command.arg(config).next_help_heading(heading).args(flags).next_help_heading(None::<&str>)
     }
@@ -78,7 +96,7 @@ impl clap::Args for PolicyOptions {
 impl FromArgMatches for PolicyOptions {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
         let value = |known: &'static Annotation| {
-            matches.get_one::<String>(known.name).map(|value| (known.name, value.clone()))
+            matches.get_one::<String>(flag(known.name)).map(|value| (known.name, value.clone()))
         };
         Ok(Self {
             config: matches.get_one("config").cloned(),
@@ -105,7 +123,8 @@ mod tests {
     fn schema() -> Value {
         let property = |annotation: &Annotation| {
             let kinds = match annotation.value {
-                ValueKind::Size | ValueKind::Count => json!(["string", "integer"]),
+                ValueKind::Size | ValueKind::Count | ValueKind::Percent => json!(["string", "integer"]),
+                ValueKind::Decimal => json!(["string", "number"]),
                 ValueKind::Switch => json!(["string", "boolean"]),
                 _ => json!("string"),
             };
@@ -151,6 +170,9 @@ mod tests {
         assert!(policy.idle_timeout.is_none());
         options.values[0].1 = "many".into();
         assert!(options.policy().unwrap_err().starts_with("--retries: the number of retries cannot be used"));
+        options.values[0] = ("max-connections", "many".into());
+        let error = options.policy().unwrap_err();
+        assert!(error.starts_with("--endpoint-max-connections: the number cannot be used"), "{error}");
         options.config = Some("/nonexistent".into());
         assert!(options.policy().unwrap_err().starts_with("--config /nonexistent: the file cannot be read"));
     }

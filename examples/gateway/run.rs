@@ -7,10 +7,11 @@ use std::time::Duration;
 use ingress_core::{RouteTable, TableReader};
 use ingress_kube::IngressController;
 use ingress_kube::manifests::{ManifestDir, WatchHandle};
-use ingress_tower::{IngressLayer, IngressService};
+use ingress_tower::{HealthChecker, IngressLayer};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::Failure;
+use crate::access_log::{AccessLog, GatewayService};
 use crate::admin::Admin;
 use crate::args::{ListenOptions, RunOptions};
 use crate::certificate;
@@ -80,14 +81,18 @@ pub(crate) fn run(options: &RunOptions, started: impl FnOnce(&Started)) -> Resul
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::System(format!("cannot start: {error}")))?;
     let controller = IngressController::new(config, writer);
-    runtime.block_on(serve(options, objects, controller, layer.into_service(), admin, started))
+    let access_log = AccessLog::start(&options.listen.access_log)?;
+    let service = access_log.service(layer);
+    let ended = runtime.block_on(serve(options, objects, controller, service, admin, started));
+    access_log.finish();
+    ended
 }
 
 async fn serve(
     options: &RunOptions,
     objects: Objects,
     controller: IngressController,
-    service: IngressService,
+    service: GatewayService,
     (admin_listener, admin_addr): (TcpListener, SocketAddr),
     started: impl FnOnce(&Started),
 ) -> Result<(), Failure> {
@@ -122,6 +127,7 @@ async fn serve(
         let tls = certificate::tls(reader.clone(), options.listen.tls_min_version)?;
         ports.push(Port { listener, tls: Some(tls) });
     }
+    check_health(&options.listen, reader.clone())?;
     let count = options.listen.workers();
     let workers = Workers::start(count, &ports, &service, &server)?;
     drop(ports);
@@ -144,6 +150,13 @@ async fn serve(
     }
     stop(workers, source, &options.listen, &mut signals).await;
     ended
+}
+
+/// Asks endpoints whether they are well, until the process ends.
+fn check_health(options: &ListenOptions, table: TableReader) -> Result<(), Failure> {
+    let policy = options.policies.policy().map_err(Failure::Usage)?;
+    tokio::spawn(HealthChecker::new(table).policy(policy).run());
+    Ok(())
 }
 
 /// Reads and publishes everything, and follows it from then on. Many files take a while, in which the admin

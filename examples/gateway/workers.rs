@@ -5,12 +5,12 @@
 use std::net::TcpListener;
 use std::thread::JoinHandle;
 
-use ingress_tower::IngressService;
 use ingress_tower::server::Server;
 use ingress_tower::tls::Tls;
 use tokio::sync::watch;
 
 use crate::Failure;
+use crate::access_log::GatewayService;
 
 /// A listening socket, and what is spoken there.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Workers {
     pub(crate) fn start(
         count: usize,
         ports: &[Port],
-        service: &IngressService,
+        service: &GatewayService,
         server: &Server,
     ) -> Result<Self, Failure> {
         let (stop, stopped) = watch::channel(false);

@@ -7,6 +7,8 @@ use http::StatusCode;
 use http::uri::Authority;
 use ingress_core::{AmbiguousPath, BackendRef, HostError, PathError};
 
+use crate::Chosen;
+
 /// Any error.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -22,6 +24,7 @@ struct Inner {
     kind: Kind,
     backend: Option<BackendRef>,
     endpoint: Option<Authority>,
+    chosen: Option<Chosen>,
     source: Option<BoxError>,
 }
 
@@ -55,11 +58,12 @@ impl Error {
     }
 
     pub(crate) fn new(kind: Kind) -> Self {
-        Self(Arc::new(Inner { kind, backend: None, endpoint: None, source: None }))
+        Self(Arc::new(Inner { kind, backend: None, endpoint: None, chosen: None, source: None }))
     }
 
     pub(crate) fn with_source(kind: Kind, source: impl Into<BoxError>) -> Self {
-        Self(Arc::new(Inner { kind, backend: None, endpoint: None, source: Some(source.into()) }))
+        let source = Some(source.into());
+        Self(Arc::new(Inner { kind, backend: None, endpoint: None, chosen: None, source }))
     }
 
     pub(crate) fn of_backend(self, backend: &BackendRef, endpoint: Option<Authority>) -> Self {
@@ -67,6 +71,19 @@ impl Error {
             Ok(inner) => Self(Arc::new(Inner { backend: Some(backend.clone()), endpoint, ..inner })),
             Err(shared) => Self(shared),
         }
+    }
+
+    /// Says what is written down of the choice of its endpoint.
+    pub(crate) fn of_choice(mut self, chosen: Option<Chosen>) -> Self {
+        if let (Some(inner), Some(_)) = (Arc::get_mut(&mut self.0), &chosen) {
+            inner.chosen = chosen;
+        }
+        self
+    }
+
+    /// What is written down of the choice of its endpoint, if it is.
+    pub(crate) fn chosen(&self) -> Option<&Chosen> {
+        self.0.chosen.as_ref()
     }
 
     /// The status of the answer: the whole map from errors to statuses.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
-use http::{Extensions, HeaderValue};
+use http::{Extensions, HeaderMap, HeaderValue, Request};
 use ingress_core::{Backend, EndpointIdKey, Policy, TableReader, endpoint_id_key};
 use tower_layer::Layer;
 
@@ -61,6 +61,7 @@ pub(crate) struct Shared<C> {
     policy: Option<Arc<Policy>>,
     ids: EndpointIdKey,
     max_target_len: usize,
+    record_choices: bool,
 }
 
 /// What requests for a backend share, whatever thread serves them.
@@ -83,6 +84,8 @@ pub(crate) struct Matched {
     pub(crate) key: Option<u64>,
     /// Whose client it is, where clients stay with an endpoint.
     pub(crate) session: Option<Session>,
+    /// The generation of the table, if choices are written down.
+    pub(crate) recorded: Option<u64>,
 }
 
 // ===== impl IngressLayer =====
@@ -108,7 +111,7 @@ impl<C> IngressLayer<C> {
         let client_addr =
             |extensions: &Extensions| extensions.get::<ConnectionInfo>().map(|info| info.client);
         let (resources, origins, state, ids) = Default::default();
-        let (policy, max_target_len) = (None, MAX_TARGET_LEN);
+        let (policy, max_target_len, record_choices) = (None, MAX_TARGET_LEN, false);
         Self {
             shared: Shared {
                 reader,
@@ -120,6 +123,7 @@ impl<C> IngressLayer<C> {
                 policy,
                 ids,
                 max_target_len,
+                record_choices,
             },
         }
     }
@@ -200,6 +204,19 @@ impl<C> IngressLayer<C> {
         self.shared.origins.request_ids = make;
         self
     }
+
+    /// Says whether responses tell in their extensions, as [`Chosen`](crate::Chosen), which endpoint a request went to, and
+    /// how that can be repeated: for logs. Default: no, which costs nothing.
+    #[must_use]
+    pub fn record_choices(mut self, record: bool) -> Self {
+        self.shared.record_choices = record;
+        self
+    }
+
+    /// The address of a request's client, as trusted proxies tell it: for logs.
+    pub fn client_of<B>(&self, request: &Request<B>) -> Option<IpAddr> {
+        self.shared.client(request.headers(), request.extensions())
+    }
 }
 
 impl<S, C: Clone> Layer<S> for IngressLayer<C> {
@@ -225,20 +242,30 @@ impl<C> Shared<C> {
                 return Err(Error::new(Kind::Misdirected));
             }
             let Some(found) = table.lookup(&match_route::head(parts, &target))? else { return Ok(None) };
-            let asked = || Asked { parts, host, path, client: self.client(parts) };
+            let client = || self.client(&parts.headers, &parts.extensions);
+            let asked = || Asked { parts, host, path, client: client() };
             let spread = Spread::new(&found, self.policy.as_ref(), &self.ids, asked);
             let Spread { backend, policy, key, session } =
                 spread.ok_or_else(|| Error::new(Kind::NoEndpoint))?;
-            Ok::<_, Error>(Some((backend.clone(), policy, Captures::of(&found, path), key, session)))
+            let recorded = self.record_choices.then(|| table.generation());
+            Ok::<_, Error>(Some((
+                backend.clone(),
+                policy,
+                Captures::of(&found, path),
+                key,
+                session,
+                recorded,
+            )))
         })?;
-        let Some((backend, policy, captures, key, session)) = found else { return Ok(None) };
-        Ok(Some(Matched { backend, path: forwarded_path(&parts.uri, path)?, policy, captures, key, session }))
+        let Some((backend, policy, captures, key, session, recorded)) = found else { return Ok(None) };
+        let path = forwarded_path(&parts.uri, path)?;
+        Ok(Some(Matched { backend, path, policy, captures, key, session, recorded }))
     }
 
     /// The client's address, as trusted proxies tell it.
-    fn client(&self, parts: &Parts) -> Option<IpAddr> {
-        let peer = (self.client_addr)(&parts.extensions)?.ip();
-        Some(self.origins.client_of(&parts.headers, peer))
+    fn client(&self, headers: &HeaderMap, extensions: &Extensions) -> Option<IpAddr> {
+        let peer = (self.client_addr)(extensions)?.ip();
+        Some(self.origins.client_of(headers, peer))
     }
 
     /// What the endpoint is told of where a request comes from; `host` is what it asks for.

@@ -6,6 +6,7 @@
 //! | [`IngressLayer`] | in front of your application: what a route takes is proxied, the rest is yours |
 //! | [`IngressService`] | the whole server: what no route takes is answered with 404 |
 //! | [`HttpClient`] | carries requests to endpoints; any other `tower::Service` can take its place |
+//! | [`HealthChecker`] | asks endpoints whether they are well, and has those left out that are not |
 //! | [`explain`] | what is done with a request under a table, and why |
 //! | [`ResourceRegistry`] | services of this process that answer for backends |
 //! | [`server::Server`] | an accept loop with deadlines and a graceful end, where the host has none |
@@ -42,10 +43,11 @@
 //!    so all kinds of gRPC calls do.
 //!
 //! Answers of the data plane itself carry an [`Error`] in their extensions. To a gRPC call they are a status of gRPC.
+//! With [`IngressLayer::record_choices`] answers carry a [`Chosen`], too.
 //!
 //! # Features
 //!
-//! - `client` (default): [`HttpClient`].
+//! - `client` (default): [`HttpClient`] and [`HealthChecker`].
 //! - `server`: [`server`].
 //! - `tls`: [`tls`], with rustls and ring.
 //! - `tracing`: a warning for answers of 500 and above that the data plane makes, debug for the rest. Of each
@@ -64,6 +66,8 @@ mod connection;
 mod error;
 mod explain;
 mod future;
+#[cfg(feature = "client")]
+mod health;
 mod layer;
 #[cfg(feature = "tracing")]
 mod log;
@@ -90,10 +94,13 @@ pub use connection::{ConnectionInfo, ServerName};
 pub use error::{BoxError, Error};
 pub use explain::explain;
 pub use future::ResponseFuture;
+#[cfg(feature = "client")]
+pub use health::HealthChecker;
 pub use layer::IngressLayer;
 pub use proxy::{Stalled, TimedOut, Timeouts, Unsent};
 pub use resource::ResourceRegistry;
 pub use service::{Ingress, IngressService, NotFound};
+pub use spread::Chosen;
 pub use trusted::{TrustedProxies, TrustedProxiesError};
 
 /// The client of a layer or service for which no other is named.
@@ -107,7 +114,8 @@ pub type DefaultClient = std::convert::Infallible;
 #[allow(dead_code, reason = "checked by the compiler, never called")]
 fn assert_auto_traits() {
     fn assert<T: std::fmt::Debug + Send + Sync>() {}
-    assert::<(Body, BodyError, Captures, ConnectionInfo, Error, IngressLayer<()>, IngressService<()>)>();
+    assert::<(Body, BodyError, Captures, Chosen, ConnectionInfo, Error)>();
+    assert::<(IngressLayer<()>, IngressService<()>)>();
     assert::<(
         Ingress<(), ()>,
         NotFound,
@@ -120,7 +128,7 @@ fn assert_auto_traits() {
     )>();
     assert::<(ResponseFuture<NotFound, Body>, ServerName)>();
     #[cfg(feature = "client")]
-    assert::<(HttpClient, HttpClientBuilder, IngressLayer, IngressService)>();
+    assert::<(HealthChecker, HttpClient, HttpClientBuilder, IngressLayer, IngressService)>();
     #[cfg(feature = "server")]
     assert::<(server::Server, server::Drained, server::ServerStats)>();
     #[cfg(feature = "tls")]

@@ -63,6 +63,22 @@ pub(crate) fn endpoint_changed(
     }
 }
 
+/// Health checks think otherwise of an endpoint than before. That takes several in a row, so that such lines are few.
+#[cfg(feature = "client")]
+pub(crate) fn health_changed(
+    backend: &BackendRef,
+    endpoint: &ingress_core::Endpoint,
+    failure: Option<&(dyn StdError + 'static)>,
+) {
+    let endpoint = display(endpoint.authority());
+    match failure.map(innermost) {
+        Some(source) => {
+            tracing::warn!(%backend, endpoint, source, "an endpoint is left out, because health checks of it fail");
+        }
+        None => tracing::info!(%backend, endpoint, "an endpoint is well again"),
+    }
+}
+
 /// The system has no more descriptors or memory for connections.
 #[cfg(feature = "server")]
 pub(crate) fn accept_failed(error: &std::io::Error) {

@@ -44,7 +44,7 @@ pub(crate) fn respond(error: Error, shape: Shape) -> Response<Body> {
         // The answer must have the field (RFC 9110 section 15.5.6).
         headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"));
     }
-    response.extensions_mut().insert(error);
+    tell(error, &mut response);
     response
 }
 
@@ -75,8 +75,17 @@ fn respond_to_call(error: Error) -> Response<Body> {
     if let Ok(message) = HeaderValue::from_str(&error.to_string()) {
         headers.insert("grpc-message", message);
     }
-    response.extensions_mut().insert(error);
+    tell(error, &mut response);
     response
+}
+
+/// Says in the extensions what went wrong, and where.
+fn tell(error: Error, response: &mut Response<Body>) {
+    let extensions = response.extensions_mut();
+    if let Some(chosen) = error.chosen() {
+        extensions.insert(chosen.clone());
+    }
+    extensions.insert(error);
 }
 
 fn text(status: StatusCode) -> &'static str {

@@ -7,9 +7,11 @@ mod support;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use http::Request;
-use ingress_tower::{Body, IngressService};
+use ingress_core::{BackendRef, Endpoint, PathMatch, Policy, RouteTable, Rule};
+use ingress_tower::{Body, HealthChecker, IngressService};
 use support::*;
 use tower::ServiceExt;
 use tracing::field::{Field, Visit};
@@ -85,4 +87,36 @@ async fn an_outage_is_a_line_a_second() {
     assert!(first.remove("source").unwrap().contains("refused"));
     assert_eq!(first, line("connect_failed", "502", &[("endpoint", down.to_string())]));
     assert_eq!(lines[1], line("no_endpoint", "503", &[]));
+}
+
+#[tokio::test]
+async fn health_checks_say_whom_they_leave_out_and_why() {
+    let lines = Lines::default();
+    let _guard = tracing::subscriber::set_default(lines.clone());
+    let backend: BackendRef = "default/shop:80".parse().unwrap();
+    let (down, frozen) = (refusing(), Upstream::bind().await);
+    let failing = Upstream::bind().await.always(b"HTTP/1.1 503 -\r\nContent-Length: 0\r\n\r\n");
+    let mut policy = Policy::default();
+    let check = &mut policy.health_check;
+    (check.path, check.failures) = (Some("/".into()), Some(1));
+    check.timeout = Some(Duration::from_millis(100));
+    let mut rules = RouteTable::builder();
+    rules.rule(Rule::new(HOST.parse().unwrap(), PathMatch::prefix("/").unwrap(), backend.clone()));
+    rules.endpoints(backend.clone(), [down, failing, frozen.addr].map(Endpoint::new));
+    rules.backend_policy(backend, policy);
+    let checks = tokio::spawn(HealthChecker::new(ingress_core::table(rules.build().0).0).run());
+    let all = async {
+        while lines.0.lock().unwrap().len() < 3 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    within("three lines", all).await;
+    checks.abort();
+    let said = lines.0.lock().unwrap();
+    for (endpoint, source) in
+        [(down, "refused"), (failing, "status 503"), (frozen.addr, "no answer within 100ms")]
+    {
+        let line = said.iter().find(|line| line["endpoint"] == endpoint.to_string()).unwrap();
+        assert!(line["backend"] == "default/shop:80" && line["source"].contains(source), "{line:?}");
+    }
 }

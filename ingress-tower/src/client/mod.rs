@@ -36,6 +36,7 @@ pub(crate) use body::UpstreamBody;
 use connection::Connection;
 use dial::Dialer;
 use pool::Pool;
+pub(crate) use resolve::resolve;
 use target::Target;
 pub(crate) use upload::Progress;
 use upload::Upload;

@@ -7,7 +7,7 @@ use http::uri::Authority;
 
 /// Where to connect to. An address stands for itself; a name is looked up, and stands for those of its
 /// addresses that a name may have.
-pub(super) async fn resolve(endpoint: &Authority, local: bool) -> io::Result<Vec<SocketAddr>> {
+pub(crate) async fn resolve(endpoint: &Authority, local: bool) -> io::Result<Vec<SocketAddr>> {
     if let Ok(address) = endpoint.as_str().parse() {
         return Ok(vec![address]);
     }

@@ -52,6 +52,8 @@ mod tests {
     use super::*;
     use crate::{Stalled, TimedOut};
 
+    type Row = (Result<Response<()>, BoxError>, Option<Policy>, Option<Ending>);
+
     fn failures(reset: bool, timeout: bool, statuses: &[(u16, u16)]) -> Option<Policy> {
         let mut policy = Policy::default();
         policy.outlier.on = Some(Failures::new(reset, timeout, statuses.to_vec()));
@@ -63,7 +65,7 @@ mod tests {
         let status = |status: u16| Response::builder().status(status).body(()).map_err(Into::into);
         let call = |code: &str| Response::builder().header("grpc-status", code).body(()).map_err(Into::into);
         use Ending::{Error, Failure, Success};
-        let table: [(Result<Response<()>, BoxError>, Option<Policy>, Option<Ending>); 14] = [
+        let table: [Row; 14] = [
             (status(200), None, Some(Success)),
             (status(404), None, Some(Success)),
             (status(500), None, Some(Error)),

@@ -26,10 +26,10 @@ use tower_service::Service;
 use crate::error::Kind;
 use crate::layer::Matched;
 use crate::policy::Retry;
-use crate::spread::{Chooser, Flight, Queues, Session};
+use crate::spread::{Chooser, Queues, Recording, Session};
 use crate::{Body, BodyError, BoxError, Error};
 
-use upgrade::Upgrading;
+use upgrade::{Tunnel, Upgrading};
 
 pub use contract::{Stalled, TimedOut, Timeouts, Unsent};
 
@@ -57,12 +57,16 @@ where
     C: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>>,
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    let Matched { backend, path, key, session, .. } = matched;
+    let Matched { backend, path, key, session, recorded, .. } = matched;
     let upgrading = Upgrading::take(&mut request);
     let limited = treatment.as_ref().map(|treatment| (treatment.policy, treatment.queues));
     let policy = limited.map(|(policy, _)| policy);
     let mut retry = treatment.and_then(|treatment| treatment.retry);
-    let mut chooser = Chooser::begin(backend, limited, key, session).await?;
+    let recording = recorded.map(|generation| {
+        let request_id = request.headers().get(headers::X_REQUEST_ID).cloned();
+        Recording { generation, request_id }
+    });
+    let mut chooser = Chooser::begin(backend, limited, key, session).await?.record(recording);
     let mut failing_since: Option<Instant> = None;
     loop {
         let Some(endpoint) = chooser.endpoint() else { return Err(Error::new(Kind::NoEndpoint)) };
@@ -80,7 +84,7 @@ where
                     .and_then(|retry| retry.after_status(response.status(), || chooser.other()));
                 match again {
                     Some(again) => again,
-                    None => return answer(response, upgrading, chooser.into_flight(), session, policy),
+                    None => return answer(response, upgrading, chooser, session, policy),
                 }
             }
             Err(error) => match error.downcast::<Unsent>() {
@@ -110,24 +114,33 @@ where
 fn answer<B>(
     response: Response<B>,
     upgrading: Option<Upgrading>,
-    flight: Flight,
+    chooser: Chooser<'_>,
     session: Option<Session>,
     policy: Option<&Policy>,
 ) -> Result<Response<Body>, Error>
 where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    let (backend, place) = (flight.backend().clone(), flight.place());
-    let authority = flight.endpoint().map(|endpoint| endpoint.authority().clone());
-    let mut response = accept(response, upgrading, flight)
-        .map_err(|error| error.of_backend(backend.reference(), authority))?;
-    if let (Some(session), Some(policy), Some(place)) = (session, policy, place) {
-        session.write(&backend, policy, place, &mut response);
+    let chosen = chooser.chosen();
+    let (mut response, tunnel) = match accept(response, upgrading) {
+        Ok(accepted) => accepted,
+        Err(error) => return Err(chooser.blame(error).of_choice(chosen)),
+    };
+    if let Some(chosen) = chosen {
+        response.extensions_mut().insert(chosen);
+    }
+    let flight = chooser.into_flight();
+    if let (Some(session), Some(policy), Some(place)) = (session, policy, flight.place()) {
+        session.write(flight.backend(), policy, place, &mut response);
+    }
+    match tunnel {
+        Some(tunnel) => tunnel.dig(flight),
+        None => response = response.map(|body| body.with_flight(flight)),
     }
     Ok(response)
 }
 
-async fn send<C>(client: &mut C, request: Request<Body>) -> Result<C::Response, BoxError>
+pub(crate) async fn send<C>(client: &mut C, request: Request<Body>) -> Result<C::Response, BoxError>
 where
     C: Service<Request<Body>>,
     C::Error: Into<BoxError>,
@@ -139,8 +152,7 @@ where
 fn accept<B>(
     mut response: Response<B>,
     upgrading: Option<Upgrading>,
-    flight: Flight,
-) -> Result<Response<Body>, Error>
+) -> Result<(Response<Body>, Option<Tunnel>), Error>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
@@ -148,7 +160,8 @@ where
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         let nobody_asked =
             || Error::with_source(Kind::Upstream, "a change of protocol that nobody asked for");
-        return upgrading.ok_or_else(nobody_asked)?.accept(response, flight);
+        let (response, tunnel) = upgrading.ok_or_else(nobody_asked)?.accept(response)?;
+        return Ok((response, Some(tunnel)));
     }
     if upgrading.is_some_and(|upgrading| upgrading.is_mistaken_by(response.status())) {
         return Err(Error::with_source(
@@ -160,7 +173,7 @@ where
         return Err(Error::with_source(Kind::Upstream, "a transfer coding other than chunked"));
     }
     headers::clean_response(&mut response);
-    Ok(response.map(|body| Body::new(body).with_flight(flight)))
+    Ok((response.map(Body::new), None))
 }
 
 /// Whose fault it is: the client's when its body broke, the endpoint's otherwise.
@@ -187,7 +200,7 @@ fn classify_kind(error: &(dyn std::error::Error + 'static)) -> Kind {
 }
 
 /// Says to which endpoint the request goes, and in what it is spoken to.
-fn address(
+pub(crate) fn address(
     request: &mut Request<Body>,
     backend: &Backend,
     endpoint: &Endpoint,

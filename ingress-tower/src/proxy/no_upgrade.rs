@@ -7,6 +7,8 @@ use crate::{Body, Error};
 
 pub(crate) enum Upgrading {}
 
+pub(super) enum Tunnel {}
+
 pub(crate) fn is_extended(_: &Method, _: &Extensions) -> bool {
     false
 }
@@ -26,7 +28,13 @@ impl Upgrading {
         match *self {}
     }
 
-    pub(super) fn accept<B>(self, _: Response<B>, _: Flight) -> Result<Response<Body>, Error> {
+    pub(super) fn accept<B>(self, _: Response<B>) -> Result<(Response<Body>, Tunnel), Error> {
+        match self {}
+    }
+}
+
+impl Tunnel {
+    pub(super) fn dig(self, _: Flight) {
         match self {}
     }
 }

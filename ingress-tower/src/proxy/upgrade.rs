@@ -29,6 +29,15 @@ pub(crate) struct Upgrading {
     extended: bool,
 }
 
+/// Two connections that have left HTTP.
+#[derive(Debug)]
+pub(super) struct Tunnel {
+    client: OnUpgrade,
+    endpoint: OnUpgrade,
+    held: Option<Held>,
+    idle_timeout: Option<Timeout>,
+}
+
 /// Whether this is a WebSocket of HTTP/2 (RFC 8441): a CONNECT that names the protocol which is to be spoken on its
 /// stream. Endpoints are asked for it in HTTP/1.1, so it is a GET for all that follows.
 pub(crate) fn is_extended(method: &Method, extensions: &Extensions) -> bool {
@@ -90,11 +99,7 @@ impl Upgrading {
     }
 
     /// Joins both sides after the endpoint's 101, if it changes to a protocol that was asked for.
-    pub(super) fn accept<B>(
-        self,
-        mut response: Response<B>,
-        flight: Flight,
-    ) -> Result<Response<Body>, Error> {
+    pub(super) fn accept<B>(self, mut response: Response<B>) -> Result<(Response<Body>, Tunnel), Error> {
         let mut chosen = response.headers().get_all(UPGRADE).iter();
         let protocol = match (chosen.next(), chosen.next()) {
             (Some(one), None) if is_listed(&self.protocols, one) => one.clone(),
@@ -115,13 +120,19 @@ impl Upgrading {
         } else {
             name(response.headers_mut(), protocol);
         }
-        let tunnel = tunnel::run(self.client, endpoint, self.held, self.idle_timeout);
+        let Self { client, held, idle_timeout, .. } = self;
+        Ok((response.map(|_| Body::empty()), Tunnel { client, endpoint, held, idle_timeout }))
+    }
+}
+
+impl Tunnel {
+    /// Passes bytes from now on. The endpoint works on the request for as long as it does.
+    pub(super) fn dig(self, flight: Flight) {
+        let Self { client, endpoint, held, idle_timeout } = self;
         tokio::spawn(async move {
-            tunnel.await;
-            // The endpoint works on it as long as bytes may pass.
+            tunnel::run(client, endpoint, held, idle_timeout).await;
             drop(flight);
         });
-        Ok(response.map(|_| Body::empty()))
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use ingress_core::{Backend, Choice, Draw, Ending, Endpoint, Policy, Unchosen};
+use ingress_core::{Backend, Choice, ChoiceRecord, Draw, Ending, Endpoint, Policy, Unchosen};
 
 use super::affinity::Session;
+use super::chosen::{Chosen, Recording};
 use super::flight::Flight;
 use super::queue::{self, Queues};
 use crate::error::Kind;
@@ -17,6 +18,12 @@ pub(crate) struct Chooser<'p> {
     policy: Option<&'p Policy>,
     draw: Draw,
     tried: Vec<usize>,
+    /// The endpoint that the client has met before.
+    home: Option<usize>,
+    /// How many endpoints were tried, this one included.
+    attempts: u32,
+    /// What is written down of the choice, if it is.
+    recording: Option<Recording>,
 }
 
 impl<'p> Chooser<'p> {
@@ -48,7 +55,12 @@ impl<'p> Chooser<'p> {
             let kind = if why == Unchosen::Full { Kind::Overloaded } else { Kind::NoEndpoint };
             return Err(Error::new(kind).of_backend(flight.backend().reference(), None));
         }
-        Ok(Self { flight, policy, draw, tried: Vec::new() })
+        Ok(Self { flight, policy, draw, tried: Vec::new(), home, attempts: 1, recording: None })
+    }
+
+    /// Writes the choice down.
+    pub(crate) fn record(self, recording: Option<Recording>) -> Self {
+        Self { recording, ..self }
     }
 
     /// The endpoint that is tried.
@@ -70,7 +82,9 @@ impl<'p> Chooser<'p> {
 
     /// Leaves the endpoint for another one. Returns whether there is room for it.
     pub(crate) fn go(&mut self, place: usize) -> bool {
-        self.flight.begin(place, &Choice::new(self.draw, self.policy))
+        let begun = self.flight.begin(place, &Choice::new(self.draw, self.policy));
+        self.attempts += u32::from(begun);
+        begun
     }
 
     /// Says how it went at the endpoint; nothing where that was the client's doing.
@@ -84,7 +98,28 @@ impl<'p> Chooser<'p> {
     /// Names backend and endpoint in an error.
     pub(crate) fn blame(&self, error: Error) -> Error {
         let endpoint = self.endpoint().map(|endpoint| endpoint.authority().clone());
-        error.of_backend(self.backend().reference(), endpoint)
+        error.of_backend(self.backend().reference(), endpoint).of_choice(self.chosen())
+    }
+
+    /// What is written down of the endpoint that is tried, if it is.
+    pub(crate) fn chosen(&self) -> Option<Chosen> {
+        let Recording { generation, request_id } = self.recording.clone()?;
+        let (place, endpoint) = (self.flight.place()?, self.endpoint()?.authority().clone());
+        let choice = Choice::new(self.draw, self.policy);
+        let is_home = self.attempts == 1 && self.home == Some(place);
+        let record = match is_home {
+            true => ChoiceRecord::at(place),
+            false => self.backend().endpoints().record(&choice, place),
+        };
+        Some(Chosen {
+            generation,
+            backend: self.backend().clone(),
+            endpoint,
+            algorithm: choice.algorithm().name(),
+            choice: record,
+            attempts: self.attempts,
+            request_id,
+        })
     }
 
     /// The request at the endpoint that answered.

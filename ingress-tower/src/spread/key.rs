@@ -46,6 +46,8 @@ mod tests {
 
     use super::*;
 
+    type Row<'r> = (HashKey, Option<&'r str>, Option<&'r [u8]>);
+
     fn key(hash_key: HashKey, client: Option<&str>, request: &Request<()>) -> Option<u64> {
         let mut policy = Policy::default();
         (policy.load_balance, policy.hash_key) = (Some(Algorithm::Maglev), Some(hash_key));
@@ -71,7 +73,7 @@ mod tests {
             .body(())
             .unwrap();
         let v4 = [198, 51, 100, 7];
-        let table: [(HashKey, Option<&str>, Option<&[u8]>); 12] = [
+        let table: [Row<'_>; 12] = [
             (HashKey::SourceAddress, Some("198.51.100.7"), Some(&v4)),
             (HashKey::SourceAddress, Some("::ffff:198.51.100.7"), Some(&v4)),
             (HashKey::SourceAddress, None, None),

@@ -2,6 +2,7 @@
 
 mod affinity;
 mod choose;
+mod chosen;
 mod flight;
 mod key;
 mod queue;
@@ -17,6 +18,8 @@ use crate::proxy::tickets;
 
 pub(crate) use affinity::Session;
 pub(crate) use choose::Chooser;
+pub use chosen::Chosen;
+pub(crate) use chosen::Recording;
 pub(crate) use flight::Flight;
 pub(crate) use queue::Queues;
 
