@@ -371,7 +371,11 @@ impl ListenOptions {
         };
         let via = name.map(parse).transpose()?;
         let layer = layer.trusted_proxies(self.trusted_proxies.clone()).policy(self.policies.policy()?);
-        Ok(layer.forwarded(self.forwarded).via(via))
+        let layer = layer.forwarded(self.forwarded).via(via);
+        Ok(match self.policies.affinity_secret()? {
+            Some(secret) => layer.affinity_secret(secret),
+            None => layer,
+        })
     }
 
     /// How many threads serve traffic.

@@ -3,6 +3,7 @@
 //! There is a flag for each annotation that may hold for a whole gateway, by its name, unless another flag has it.
 
 use std::path::PathBuf;
+use std::{fmt, fs};
 
 use clap::{Arg, ArgMatches, Command, Error, FromArgMatches, value_parser};
 use ingress_core::Policy;
@@ -11,6 +12,7 @@ use ingress_kube::{Annotation, Defaults, DefaultsError, ValueKind};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PolicyOptions {
     config: Option<PathBuf>,
+    affinity_secret: Option<PathBuf>,
     /// Names and values, in the order of the names.
     values: Vec<(&'static str, String)>,
 }
@@ -53,6 +55,27 @@ impl PolicyOptions {
     }
 }
 
+impl PolicyOptions {
+    /// The secret with which affinity cookies name endpoints, if one is given.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read, or is empty, in one line that names the flag.
+    pub(crate) fn affinity_secret(&self) -> Result<Option<Vec<u8>>, String> {
+        let Some(path) = self.affinity_secret.as_ref().filter(|path| !path.as_os_str().is_empty()) else {
+            return Ok(None);
+        };
+        let fault = |fault: &dyn fmt::Display| format!("--affinity-secret-file {}: {fault}", path.display());
+        let secret = fs::read(path).map_err(|error| fault(&error))?;
+        // Editors and `echo` end files with a line feed.
+        let secret = secret.trim_ascii_end();
+        if secret.is_empty() {
+            return Err(fault(&"the file is empty; write some random bytes"));
+        }
+        Ok(Some(secret.to_vec()))
+    }
+}
+
 /// The error, beginning with the flag.
 fn named(error: &DefaultsError) -> String {
     match error {
@@ -71,6 +94,15 @@ impl clap::Args for PolicyOptions {
             .help(
                 "YAML file with settings that no flag has; examples/gateway.schema.json says which there are",
             );
+        let secret = Arg::new("affinity-secret-file")
+            .long("affinity-secret-file")
+            .env("INGRESS_AFFINITY_SECRET_FILE")
+            .value_name("FILE")
+            .value_parser(value_parser!(PathBuf))
+            .help(
+                "File with a secret by which affinity cookies name endpoints, so that nobody else can make one or learn \
+                 an address from it; all replicas need the same",
+            );
         let heading = "Where no Ingress, class or Service says anything else";
         let flags = policies().map(|Annotation { name, meaning, value, .. }| {
             let value = match value {
@@ -85,7 +117,7 @@ impl clap::Args for PolicyOptions {
             let env = format!("INGRESS_{}", flag.to_uppercase().replace('-', "_"));
             Arg::new(flag).long(flag).env(env).value_name(value).help(sentence(meaning))
         });
-        command.arg(config).next_help_heading(heading).args(flags).next_help_heading(None::<&str>)
+        command.arg(config).arg(secret).next_help_heading(heading).args(flags).next_help_heading(None::<&str>)
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -100,6 +132,7 @@ impl FromArgMatches for PolicyOptions {
         };
         Ok(Self {
             config: matches.get_one("config").cloned(),
+            affinity_secret: matches.get_one("affinity-secret-file").cloned(),
             values: policies().filter_map(value).collect(),
         })
     }
@@ -112,7 +145,6 @@ impl FromArgMatches for PolicyOptions {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::path::Path;
 
     use serde_json::{Value, json};
@@ -163,7 +195,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("gateway.yaml");
         fs::write(&path, "policy: {retries: 1, retry-on: reset, max-body-size: 10}\n").unwrap();
-        let mut options = PolicyOptions { config: Some(path), values: vec![("retries", "3".into())] };
+        let values = vec![("retries", "3".into())];
+        let mut options = PolicyOptions { config: Some(path), values, ..PolicyOptions::default() };
         options.values.push(("idle-timeout", String::new()));
         let policy = options.policy().unwrap();
         assert_eq!((policy.retries.unwrap().attempts, policy.max_body_size), (3, Some(10)));
@@ -175,5 +208,19 @@ mod tests {
         assert!(error.starts_with("--endpoint-max-connections: the number cannot be used"), "{error}");
         options.config = Some("/nonexistent".into());
         assert!(options.policy().unwrap_err().starts_with("--config /nonexistent: the file cannot be read"));
+    }
+
+    #[test]
+    fn the_secret_of_a_file_counts_without_its_last_line_feed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        let read = |text: &str| {
+            fs::write(&path, text).unwrap();
+            PolicyOptions { affinity_secret: Some(path.clone()), ..PolicyOptions::default() }
+                .affinity_secret()
+        };
+        assert_eq!(read("abc\n"), Ok(Some(b"abc".to_vec())));
+        assert!(read("\n").unwrap_err().contains("the file is empty"));
+        assert_eq!(PolicyOptions::default().affinity_secret(), Ok(None));
     }
 }
