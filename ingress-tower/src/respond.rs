@@ -1,7 +1,7 @@
 //! Errors become responses here, and nowhere else.
 
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use http::{Response, StatusCode, Version};
+use http::{Method, Response, StatusCode, Version};
 
 use crate::{Body, Error};
 
@@ -10,15 +10,20 @@ use crate::{Body, Error};
 pub(crate) enum Shape {
     /// A status and a line of text.
     Http,
+    /// The same without the text: an answer to HEAD has no content (RFC 9110 section 9.3.2).
+    Head,
     /// The status of a call, in an answer that has only trailers.
     Grpc,
 }
 
 impl Shape {
-    /// The shape for whoever sent a request with these fields.
-    pub(crate) fn of(request: &HeaderMap) -> Self {
+    /// The shape for whoever sent a request with this method and these fields.
+    pub(crate) fn of(method: &Method, headers: &HeaderMap) -> Self {
+        if method == Method::HEAD {
+            return Self::Head;
+        }
         let rest =
-            request.get(CONTENT_TYPE).and_then(|kind| kind.as_bytes().strip_prefix(b"application/grpc"));
+            headers.get(CONTENT_TYPE).and_then(|kind| kind.as_bytes().strip_prefix(b"application/grpc"));
         // gRPC-Web is another protocol.
         match rest {
             Some([] | [b'+' | b';', ..]) => Self::Grpc,
@@ -36,7 +41,8 @@ pub(crate) fn respond(error: Error, shape: Shape) -> Response<Body> {
         return respond_to_call(error);
     }
     let status = error.status();
-    let mut response = Response::new(Body::from(text(status)));
+    let body = if shape == Shape::Head { Body::empty() } else { Body::from(text(status)) };
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
@@ -50,8 +56,9 @@ pub(crate) fn respond(error: Error, shape: Shape) -> Response<Body> {
 
 /// The answer to a request that cannot be taken for what it says. Nobody knows what follows on such a
 /// connection, so HTTP/1 closes it; `version` is the client's, since HTTP/2 forbids the field.
-pub(crate) fn refuse(error: Error, version: Version) -> Response<Body> {
-    let mut response = respond(error, Shape::Http);
+pub(crate) fn refuse(error: Error, method: &Method, version: Version) -> Response<Body> {
+    let shape = if method == Method::HEAD { Shape::Head } else { Shape::Http };
+    let mut response = respond(error, shape);
     if version < Version::HTTP_2 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }

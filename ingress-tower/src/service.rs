@@ -100,7 +100,7 @@ where
         let mut matched = match self.shared.matched(&parts) {
             Ok(Some(matched)) => matched,
             Ok(None) => return ResponseFuture::inner(self.inner.clone(), Request::from_parts(parts, body)),
-            Err(error) => return ResponseFuture::ready(refuse(error, parts.version)),
+            Err(error) => return ResponseFuture::ready(refuse(error, &parts.method, parts.version)),
         };
         let host = match_route::host_field(&parts);
         let origin = self.shared.origin(&parts, host.as_ref());
@@ -117,7 +117,7 @@ where
         if let Some(max) = matched.policy.as_ref().and_then(|policy| policy.max_body_size) {
             if let Err(error) = policy::limit_body(max, &mut request) {
                 let error = error.of_backend(matched.backend.reference(), None);
-                return ResponseFuture::ready(respond(error, Shape::of(request.headers())));
+                return ResponseFuture::ready(respond(error, Shape::of(request.method(), request.headers())));
             }
         }
         serve(&self.shared, matched, request, version)
@@ -139,7 +139,7 @@ where
         + 'static,
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    let shape = Shape::of(request.headers());
+    let shape = Shape::of(request.method(), request.headers());
     if let Some(service) = shared.resources.get(matched.backend.reference()) {
         *request.uri_mut() = matched.path.clone().into();
         let answer = service.clone().oneshot(request);
@@ -177,6 +177,6 @@ impl<B> Service<Request<B>> for NotFound {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        ready(Ok(respond(Error::new(Kind::NotRouted), Shape::of(request.headers()))))
+        ready(Ok(respond(Error::new(Kind::NotRouted), Shape::of(request.method(), request.headers()))))
     }
 }

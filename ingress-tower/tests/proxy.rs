@@ -281,3 +281,21 @@ async fn a_refusal_ends_no_http2_connection() {
         assert!(!answer.headers().contains_key("connection"), "{target}");
     }
 }
+
+/// An answer of the gateway's own to HEAD once had content, which HTTP/2 takes for a fault of the stream.
+#[tokio::test]
+async fn answers_of_its_own_to_head_have_no_content() {
+    let gateway = Gateway::to(&[]).await;
+    let mut client = http2_client(gateway.addr).await;
+    for (host, status) in [(HOST, 503), ("other.example", 404)] {
+        let request = http::Request::head(format!("http://{host}/")).body(empty()).unwrap();
+        let answer = within("answer", client.send_request(request)).await.unwrap();
+        assert_eq!(answer.status(), status);
+        let body = http_body_util::BodyExt::collect(answer.into_body()).await.unwrap().to_bytes();
+        assert_eq!(body.len(), 0);
+        let mut peer = gateway.client().await;
+        peer.send(format!("HEAD / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")).await;
+        let rest = peer.rest().await;
+        assert!(rest.starts_with(format!("HTTP/1.1 {status}").as_bytes()) && rest.ends_with(b"\r\n\r\n"));
+    }
+}
