@@ -130,7 +130,7 @@ fn set_hosts(editor: &mut TableEditor, changes: Vec<(HostMatch, Vec<Rule>)>) {
 }
 
 fn set_endpoints(editor: &mut TableEditor, (service, endpoints): (usize, Vec<Endpoint>)) {
-    editor.set_endpoints(table::service_ref(service), endpoints, None);
+    editor.set_endpoints(table::service_ref(service), endpoints);
 }
 
 /// All rules of some host, and one more.

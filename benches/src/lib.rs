@@ -15,6 +15,7 @@ pub mod manifests;
 pub mod measure;
 pub mod oracle;
 mod random;
+pub mod simulation;
 pub mod table;
 pub mod workload;
 

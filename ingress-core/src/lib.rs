@@ -36,8 +36,8 @@ pub use locality::{Hints, Locality};
 pub use path::{PathError, PathMatch, PathTemplate, PathText, RequestPath};
 pub use pattern::{Pattern, PatternError};
 pub use policy::{
-    Affinity, AffinityCookie, Failures, HashKey, HealthCheck, HealthProtocol, Limits, Outlier, Policy,
-    Retries, SlowStart, Timeout, Trust, UpstreamTls,
+    Access, Affinity, AffinityCookie, Failures, HashKey, HealthCheck, HealthProtocol, Limits, Networks,
+    NetworksError, Outlier, Policy, Retries, SlowStart, Timeout, Trust, UpstreamTls,
 };
 pub use publish::{TableReader, TableWriter, table};
 pub use rule::Rule;

@@ -28,7 +28,7 @@ impl CoreTable {
 
     fn find(&self, host: &RequestHost<'_>, path: &RequestPath<'_>) -> Option<u32> {
         let found = self.table.lookup(&RequestHead::new(host, path)).ok()??;
-        match found.backend(|_| 0)?.reference() {
+        match found.backend(|_| ingress_core::Turn::Ticket(0))?.reference() {
             BackendRef::Service(service) => service.name.parse().ok(),
             BackendRef::Resource(_) => None,
         }

@@ -1,7 +1,7 @@
 //! Of two at random, the one with fewer requests in flight.
 
 use super::draw::Draw;
-use super::random::Random;
+use super::random::{Random, one_of};
 use super::{Balance, Members};
 
 /// The power of two choices (Mitzenmacher 2001). Both are drawn by weight; the one with fewer requests for its weight is
@@ -30,7 +30,7 @@ pub(super) fn better_of_two(
     let (first, second) = random.pair(draw.bits())?;
     let take_second = match draw.second {
         Some(second) => second,
-        None => first != second && is_better(first, second),
+        None => is_better(first, second),
     };
-    Some(if take_second { second } else { first })
+    Some(one_of(take_second, second, first))
 }

@@ -5,10 +5,12 @@ use super::least_request::better_of_two;
 use super::random::Random;
 use super::{Balance, Members};
 
-/// Latency times requests in flight, for two that are drawn by weight. The latency is a moving average that a slower
-/// answer raises at once and faster ones lower over some ten seconds, as in Finagle's and Linkerd's balancers; a failure
-/// counts as a slow answer, so that who fails fast gets no more than others. While nothing is known of one of both, their
-/// requests in flight are compared.
+/// Latency times requests in flight, for two that are drawn by weight, after Finagle's and ingress-nginx's balancers. The
+/// latency is a moving average that an answer moves by as much as time has passed since the last one; it halves in three
+/// seconds. As in ingress-nginx, and not as in Finagle, one slow answer does not become the average at once: requests in
+/// flight tell a peak sooner, and an answer that was slow for a reason of its own would keep requests away from a good
+/// endpoint for long (`benches/simulation.rs` has the figures of both). A failure counts as a slow answer, so that who fails
+/// fast gets no more than others. While nothing is known of one of both, their requests in flight are compared.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PeakEwma<'s>(pub(crate) &'s Random);
 
@@ -21,12 +23,14 @@ impl Balance for PeakEwma<'_> {
                 (Some(first), Some(second)) => (first, second),
                 _ => (1.0, 1.0),
             };
-            let wait = |at: usize, latency: f32| {
-                latency * (members.vitals(at).in_flight(draw.now) + 1) as f32
-                    / members.endpoint(at).weight().max(1) as f32
-            };
-            let (wait_first, wait_second) = (wait(first, latencies.0), wait(second, latencies.1));
-            wait_second < wait_first
+            // In flight for each unit of weight, and one more in units of the mean weight of both, all times both weights: who
+            // has nothing to do is not taken for its weight once more, for which it was drawn.
+            let weight = |at: usize| members.endpoint(at).weight() as f32;
+            let (of_first, of_second) = (weight(first), weight(second));
+            let in_flight = |at: usize| members.vitals(at).in_flight(draw.now) as f32;
+            let one = (of_first + of_second) / 2.0;
+            latencies.1 * (in_flight(second) * of_first + one)
+                < latencies.0 * (in_flight(first) * of_second + one)
         })
     }
 }

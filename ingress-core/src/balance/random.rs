@@ -6,7 +6,11 @@ use super::{Balance, Members};
 /// A weighted choice at the cost of one (Walker 1977, in the form of Vose 1991): the weights are cut into columns of equal
 /// height, each of which holds parts of at most two.
 #[derive(Clone, Debug)]
-pub(crate) struct Random(Option<Box<[Column]>>);
+pub(crate) struct Random {
+    columns: Option<Box<[Column]>>,
+    /// There are several, and all have the same weight.
+    even: bool,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Column {
@@ -23,22 +27,29 @@ impl Random {
     pub(crate) fn new(weights: impl Iterator<Item = u64>) -> Self {
         let weights: Vec<u64> = weights.collect();
         let total: u128 = weights.iter().map(|&weight| u128::from(weight)).sum();
-        Self((total > 0).then(|| columns(&weights, total)))
+        let even = weights.len() > 1 && weights.iter().all(|&weight| weight == weights[0]);
+        Self { columns: (total > 0).then(|| columns(&weights, total)), even }
     }
 
     #[inline]
     pub(crate) fn at(&self, bits: u64) -> Option<usize> {
-        let columns = self.0.as_ref()?;
-        let at = below(bits, columns.len() as u64) as usize;
+        let columns = self.columns.as_ref()?;
+        // The whole part of the product is the column, and what is left of it the place in the column.
+        let product = u128::from(bits) * columns.len() as u128;
+        let (at, place) = ((product >> 64) as usize, (product as u64 >> 32) as u32);
         let column = columns[at];
-        // The low bits say little of the column, and all of the place in it.
-        Some(if (mix(bits) as u32) < column.own { at } else { column.other as usize })
+        Some(one_of(place < column.own, at, column.other as usize))
     }
 
     /// Two of them, different ones if there are two with weight.
     #[inline]
     pub(crate) fn pair(&self, bits: u64) -> Option<(usize, usize)> {
         let first = self.at(bits)?;
+        let count = self.columns.as_ref()?.len();
+        if self.even {
+            let second = first + 1 + below(mix(bits), count as u64 - 1) as usize;
+            return Some((first, if second < count { second } else { second - count }));
+        }
         let mut bits = bits;
         for _ in 0..4 {
             bits = mix(bits);
@@ -52,9 +63,16 @@ impl Random {
 }
 
 impl Balance for Random {
+    #[inline]
     fn pick(&self, _: Members<'_>, draw: &Draw) -> Option<usize> {
         self.at(draw.bits())
     }
+}
+
+/// One of both, without a branch that nobody could predict.
+#[inline]
+pub(super) fn one_of(is_first: bool, first: usize, second: usize) -> usize {
+    second ^ ((first ^ second) & usize::from(is_first).wrapping_neg())
 }
 
 fn columns(weights: &[u64], total: u128) -> Box<[Column]> {

@@ -35,9 +35,18 @@ impl Rendezvous {
             return members.max_by_key(|(_, member)| hash(member)).map(|(at, _)| at);
         }
         // -weight / ln(hash), with the hash from 0 to 1: the exponential races of the weights.
-        let score = |member: &Member| -f64::from(member.weight) / fraction(hash(member) | 1 << 11).ln();
-        let members = members.filter(|(_, member)| member.weight > 0);
-        members.max_by(|(_, a), (_, b)| score(a).total_cmp(&score(b))).map(|(at, _)| at)
+        let mut best = (None, 0.0);
+        for (at, member) in members.filter(|(_, member)| member.weight > 0) {
+            let (hash, weight) = (fraction(hash(member) | 1 << 11), f64::from(member.weight));
+            // -ln(x) is at least 1 - x, which spares most of the logarithms.
+            if weight >= best.1 * (1.0 - hash) {
+                let score = -weight / hash.ln();
+                if score > best.1 {
+                    best = (Some(at), score);
+                }
+            }
+        }
+        best.0
     }
 }
 

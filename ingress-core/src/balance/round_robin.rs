@@ -51,11 +51,7 @@ impl SmoothOrder {
             Self::Written(order) => {
                 order.get((ticket % order.len() as u64) as usize).map(|&index| index as usize)
             }
-            Self::Strided { shares, step } => {
-                let period = shares.total();
-                let place = u128::from(ticket % period) * u128::from(*step) % u128::from(period);
-                Some(shares.at(place as u64))
-            }
+            Self::Strided { shares, step } => Some(shares.strided(ticket, *step)),
         }
     }
 }
@@ -78,6 +74,13 @@ impl Shares {
             Some(*end)
         });
         Self { ends: ends.collect() }
+    }
+
+    #[inline(never)]
+    fn strided(&self, ticket: u64, step: u64) -> usize {
+        let period = self.total();
+        let place = u128::from(ticket % period) * u128::from(step) % u128::from(period);
+        self.at(place as u64)
     }
 
     fn total(&self) -> u64 {

@@ -39,7 +39,7 @@ impl<'a> Choice<'a> {
     /// By the numbers of this draw, as the policy says.
     #[inline]
     pub fn new(draw: Draw, policy: Option<&'a Policy>) -> Self {
-        Self { policy, draw, tried: &[] }
+        Self { policy, draw: Draw { step: 0, ..draw }, tried: &[] }
     }
 
     /// Leaves out the endpoints at these places, which were tried before.
@@ -57,6 +57,17 @@ impl<'a> Choice<'a> {
     #[inline]
     fn outlier(&self) -> &'a Outlier {
         self.policy.map_or(&OUTLIER, |policy| &policy.outlier)
+    }
+
+    /// Whether more counts than whether an endpoint is well.
+    #[inline]
+    fn is_picky(&self) -> bool {
+        !self.tried.is_empty()
+            || self.policy.is_some_and(|policy| {
+                policy.slow_start.window.is_some()
+                    || policy.limits.max_connections.is_some()
+                    || matches!(policy.load_balance, Some(Algorithm::Custom(_)))
+            })
     }
 
     fn max_connections(&self) -> Option<u32> {
@@ -113,11 +124,22 @@ impl EndpointSet {
     /// [`Unchosen`] where there is no endpoint that may be used. That all are ejected or unhealthy is no reason.
     #[inline]
     pub fn choose(&self, choice: &Choice<'_>) -> Result<usize, Unchosen> {
-        let gate = Gate { choice, all: false };
-        match self.draw(&gate, 0) {
-            Some(place) => Ok(place),
-            None => self.choose_other(choice),
+        // The draw is not copied here: its parts were just written one by one, and are not there yet to be read as one.
+        if let Some(place) = self.pickers.pick(choice.algorithm(), self.members(), &choice.draw) {
+            let is_free = !choice.is_picky() && self.vitals[place].is_well();
+            if is_free || self.admits(choice, place) {
+                return Ok(place);
+            }
         }
+        self.choose_other(choice)
+    }
+
+    /// All that a choice may depend on, where one look does not do.
+    #[inline(never)]
+    fn admits(&self, choice: &Choice<'_>, place: usize) -> bool {
+        let (endpoint, vitals) = (&self.endpoints[place], &self.vitals[place]);
+        let gate = Gate { choice, all: false };
+        gate.is_warm(&choice.draw, place, vitals) && gate.admits(place, endpoint, vitals)
     }
 
     /// The endpoint that a draw falls on, whatever is known of it; to repeat a choice.
@@ -140,7 +162,13 @@ impl EndpointSet {
             // The program knows better.
             return Err(Unchosen::Nobody);
         }
-        let gate = Gate { choice, all: self.panics(choice) };
+        // What is known of too few here counts where the others are not enough, either.
+        let is_scarce = self.lacks(choice, self.near);
+        if is_scarce && self.near < self.usable && !self.lacks(choice, self.usable) {
+            let gate = Gate { choice, all: false };
+            return self.scan(&gate, 0..self.usable).ok_or_else(|| self.why_nobody(choice));
+        }
+        let gate = Gate { choice, all: is_scarce };
         let found = (1..DRAWS)
             .find_map(|step| self.draw(&gate, step))
             .or_else(|| self.scan(&gate, 0..self.near))
@@ -158,15 +186,12 @@ impl EndpointSet {
         places.into_iter().find(|&place| gate.admits(place, &self.endpoints[place], &self.vitals[place]))
     }
 
-    /// Whether so few endpoints are available that all are used.
-    fn panics(&self, choice: &Choice<'_>) -> bool {
+    /// Whether so few of the first endpoints are available that all are used.
+    fn lacks(&self, choice: &Choice<'_>, first: usize) -> bool {
         let outlier = choice.outlier();
-        let available = self.available(Some(outlier).filter(|outlier| outlier.ejects()));
-        available * 100 < self.near * usize::from(outlier.panic.unwrap_or(PANIC).min(100))
-    }
-
-    fn available(&self, outlier: Option<&Outlier>) -> usize {
-        self.vitals[..self.near].iter().filter(|vitals| vitals.is_available(outlier)).count()
+        let ejects = Some(outlier).filter(|outlier| outlier.ejects());
+        let available = self.vitals[..first].iter().filter(|vitals| vitals.is_available(ejects)).count();
+        available * 100 < first * usize::from(outlier.panic.unwrap_or(PANIC).min(100))
     }
 
     fn why_nobody(&self, choice: &Choice<'_>) -> Unchosen {
@@ -217,7 +242,7 @@ impl EndpointSet {
         random: u64,
     ) -> Option<EndpointChange> {
         let outlier = policy.map_or(&OUTLIER, |policy| &policy.outlier);
-        if outlier.success_rate.is_some_and(|limit| limit > 0) && self.sweep.is_due(now) {
+        if self.sweep.is_due(now) {
             self.compare(outlier, now, random);
         }
         match self.vitals[place].note(ending, outlier, began, now) {
@@ -233,7 +258,20 @@ impl EndpointSet {
         let out = others.filter(|(other, vitals)| *other != place && vitals.is_ejected()).count();
         let share = self.usable * usize::from(outlier.max_ejected.unwrap_or(MAX_EJECTED).min(100)) / 100;
         let most = share.max(1).min(self.usable.saturating_sub(1));
-        (out < most).then(|| EndpointChange::Ejected(self.vitals[place].eject(outlier, now, random)))
+        (out < most && !self.fails_as_others(place))
+            .then(|| EndpointChange::Ejected(self.vitals[place].eject(outlier, now, random)))
+    }
+
+    /// Whether it fails no more than twice as often as half of the others: then they share what is wrong, such as a
+    /// database, and fewer endpoints would only have more to do.
+    fn fails_as_others(&self, place: usize) -> bool {
+        let own = self.vitals[place].failure_share().unwrap_or(1.0);
+        let others = self.vitals[..self.usable].iter().enumerate();
+        let others = others.filter(|(other, vitals)| *other != place && !vitals.is_ejected());
+        let mut shares: Vec<f32> = others.filter_map(|(_, vitals)| vitals.failure_share()).collect();
+        // Of an even number the lower one: of three, two may have died for reasons of their own.
+        let Some(middle) = shares.len().checked_sub(1).map(|last| last / 2) else { return false };
+        *shares.select_nth_unstable_by(middle, f32::total_cmp).1 * 2.0 > own
     }
 
     /// Ejects those whose requests succeed much less often than others'.
@@ -241,6 +279,9 @@ impl EndpointSet {
     fn compare(&self, outlier: &Outlier, now: Moment, random: u64) {
         let windows: Vec<_> = self.vitals[..self.usable].iter().map(|vitals| vitals.take_window()).collect();
         let limit = outlier.success_rate.unwrap_or_default();
+        if limit == 0 {
+            return;
+        }
         for place in Sweep::outliers(&windows, limit) {
             if !self.vitals[place].is_ejected() {
                 self.eject(place, outlier, now, mix(random ^ place as u64));

@@ -1,5 +1,6 @@
 //! How requests are treated, beyond where they go.
 
+mod access;
 mod health_check;
 mod limits;
 mod outlier;
@@ -9,6 +10,7 @@ mod tls;
 use std::fmt;
 use std::time::Duration;
 
+pub use access::{Access, Networks, NetworksError};
 pub use health_check::{HealthCheck, HealthProtocol};
 pub use limits::Limits;
 pub use outlier::{Failures, Outlier};
@@ -78,6 +80,9 @@ pub struct Policy {
     /// How much a backend may have to do at a time.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Limits::is_default"))]
     pub limits: Limits,
+    /// Who may send requests.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Access::is_default"))]
+    pub access: Access,
 }
 
 /// How long something may take.
@@ -164,6 +169,7 @@ impl Policy {
             outlier: self.outlier.or(&other.outlier),
             health_check: self.health_check.or(&other.health_check),
             limits: self.limits.or(&other.limits),
+            access: self.access.or(&other.access),
         }
     }
 }

@@ -1,18 +1,16 @@
-//! A moving average of latencies that follows peaks at once.
+//! A moving average of latencies.
 
-use std::f32::consts::LN_2;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::Moment;
 
-/// The time in which an average falls to half, if nothing else is heard: that to 1/e is ten seconds, as in Finagle.
-const HALF_LIFE: Duration = Duration::from_nanos(6_931_471_806);
-/// Of the samples within so long of the last one that counted, only peaks count. So no endpoint's average is written more
-/// than a thousand times a second, however many requests it gets, and threads seldom wait for each other's writes.
-const BETWEEN_SAMPLES: Duration = Duration::from_millis(1);
-/// A sample is a peak if it is so many times the average.
-const PEAK: f32 = 1.25;
+/// The time in which an average falls to half, if nothing else is heard. What is slow now is told by requests in flight at
+/// once, and by the average within a second or so; and one answer that took long for a reason of its own is forgotten soon.
+const HALF_LIFE: Duration = Duration::from_secs(3);
+/// In steps: of the samples within so long of the last one that counted, none counts. So no endpoint's average is written
+/// more than a thousand times a second, however many requests it gets, and threads seldom wait for each other's writes.
+const BETWEEN_SAMPLES: u32 = 16;
 
 /// Microseconds as a floating-point number in the upper half, and when they were written in the lower half, in steps of
 /// 2^16 nanoseconds; 0 is nothing yet.
@@ -30,22 +28,29 @@ impl Latency {
         })
     }
 
-    /// Forgets all samples but this one.
-    pub(super) fn restart(&self, sample: Duration, now: Moment) {
-        self.0.store(pack(micros(sample), now), Relaxed);
+    /// Forgets what was known.
+    pub(super) fn forget(&self) {
+        self.0.store(0, Relaxed);
     }
 
-    /// Takes in that a sample would be so long at least.
-    pub(super) fn note_peak(&self, sample: Duration, now: Moment) {
+    /// Forgets what was known, but for this sample.
+    pub(super) fn restart(&self, sample: u64, now: Moment) {
+        self.0.store(pack(micros(sample).max(1.0), now), Relaxed);
+    }
+
+    /// Takes in that a sample would be so many nanoseconds long at least.
+    pub(super) fn note_least(&self, sample: u64, now: Moment) {
         if self.micros(now).is_none_or(|average| micros(sample) > average) {
             self.note(sample, now);
         }
     }
 
-    /// Takes a sample in. Of two threads that do so at the same time, one may be in vain.
+    /// Takes a sample in, in nanoseconds: it weighs as much as the time since the last one. Of two threads that do so at the
+    /// same time, one may be in vain.
     #[inline]
-    pub(super) fn note(&self, sample: Duration, now: Moment) {
-        let sample = micros(sample);
+    pub(super) fn note(&self, sample: u64, now: Moment) {
+        // Whatever is faster than the clock tells is as fast as it tells.
+        let sample = micros(sample).max(1.0);
         let word = self.0.load(Relaxed);
         if word == 0 {
             self.0.store(pack(sample, now), Relaxed);
@@ -53,18 +58,17 @@ impl Latency {
         }
         let (average, at) = unpack(word);
         let elapsed = elapsed(at, now);
-        if sample > average * faded(elapsed) * PEAK {
-            self.0.store(pack(sample, now), Relaxed);
-        } else if elapsed >= BETWEEN_SAMPLES {
+        if elapsed >= BETWEEN_SAMPLES {
             let old = faded(elapsed);
             self.0.store(pack(average * old + sample * (1.0 - old), now), Relaxed);
         }
     }
 }
 
-/// Whatever is faster than the clock tells is as fast as it tells.
-fn micros(sample: Duration) -> f32 {
-    (sample.as_nanos() as u64 as f32 / 1e3).max(1.0)
+#[inline]
+fn micros(nanos: u64) -> f32 {
+    // Signed numbers are converted by one instruction.
+    nanos as i64 as f32 * 1e-3
 }
 
 fn pack(average: f32, now: Moment) -> u64 {
@@ -79,75 +83,71 @@ fn steps(now: Moment) -> u32 {
     (now.nanos() >> 16) as u32
 }
 
-/// It begins again after 78 hours, when an endpoint of which nothing was heard seems to have been heard of lately.
-fn elapsed(at: u32, now: Moment) -> Duration {
-    Duration::from_nanos(u64::from(steps(now).wrapping_sub(at)) << 16)
+/// In steps. Threads read their clocks at different times: of what another one wrote later no time has passed. It begins
+/// again after 39 hours, when an endpoint of which nothing was heard seems to have been heard of lately.
+#[inline]
+fn elapsed(at: u32, now: Moment) -> u32 {
+    (steps(now).wrapping_sub(at) as i32).max(0) as u32
 }
 
-/// What is left of 1 after some time: two to the power of minus the half lives, between whole ones by the parabola that has
-/// the right ends and the right slope at the beginning, which is at most 1 % too little.
+/// What is left of 1 after so many steps: two to the power of minus the half lives, between whole ones in a straight line,
+/// which is at most 6 % too much. That is how a float's bits are its logarithm, so the half lives are taken from those of 1.
 #[inline]
-fn faded(elapsed: Duration) -> f32 {
-    let halves = elapsed.as_nanos() as u64 as f32 / HALF_LIFE.as_nanos() as f32;
-    let whole = halves.floor();
-    if whole >= 64.0 {
-        return 0.0;
-    }
-    let power = f32::from_bits((127 - whole as u32) << 23);
-    let part = halves - whole;
-    power * (1.0 - part * (LN_2 - part * (LN_2 - 0.5)))
+fn faded(elapsed: u32) -> f32 {
+    const ONE: u64 = 127 << 23;
+    /// Half lives in a step, in units of 2^-23, and 2^16 of them.
+    const IN_STEP: u64 = (1 << (23 + 16 + 16)) / HALF_LIFE.as_nanos() as u64;
+    let halves = (u64::from(elapsed) * IN_STEP) >> 16;
+    f32::from_bits((ONE - halves.min(ONE)) as u32)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const MS: Duration = Duration::from_millis(1);
+    const MS: u64 = 1_000_000;
+
+    fn after(millis: u64) -> Moment {
+        Moment::START + Duration::from_millis(5000 + millis)
+    }
 
     #[test]
     fn an_average_fades_as_an_exponential_does() {
         for tenths in 0..400u32 {
             let time = Duration::from_millis(u64::from(tenths) * 100);
-            let exact = (-time.as_secs_f32() / 10.0).exp();
-            let found = faded(time);
-            assert!((found / exact - 1.0).abs() < 0.01, "{found} for {exact} after {time:?}");
+            let exact = (-time.as_secs_f32() / HALF_LIFE.as_secs_f32()).exp2();
+            let found = faded((time.as_nanos() >> 16) as u32);
+            assert!((found / exact - 1.0).abs() < 0.063, "{found} for {exact} after {time:?}");
         }
-        assert_eq!(faded(Duration::from_secs(3600)), 0.0);
+        assert_eq!(faded(u32::MAX / 2), 0.0);
     }
 
     #[test]
-    fn peaks_count_at_once_and_are_forgotten_slowly() {
+    fn what_lasts_counts_within_a_second_and_what_happens_once_does_not() {
         let latency = Latency::default();
-        let mut now = Moment::START + Duration::from_secs(5);
-        assert_eq!(latency.micros(now), None);
-        latency.note(10 * MS, now);
-        latency.note(500 * MS, now);
-        assert_eq!(latency.micros(now).map(|micros| micros as u32), Some(500_000));
-        latency.note(10 * MS, now);
-        assert_eq!(latency.micros(now).map(|micros| micros as u32), Some(500_000));
-        for _ in 0..100 {
-            now = now + 100 * MS;
-            latency.note(10 * MS, now);
-        }
-        let after_ten = latency.micros(now).unwrap();
-        assert!((180_000.0..210_000.0).contains(&after_ten), "{after_ten}");
-        for _ in 0..1000 {
-            now = now + 100 * MS;
-            latency.note(10 * MS, now);
-        }
-        let settled = latency.micros(now).unwrap();
-        assert!((9_500.0..10_500.0).contains(&settled), "{settled}");
+        assert_eq!(latency.micros(after(0)), None);
+        (0..1000).for_each(|n| latency.note(10 * MS, after(4 * n)));
+        latency.note(1000 * MS, after(4000));
+        let once = latency.micros(after(4000)).unwrap();
+        assert!((10_000.0..12_000.0).contains(&once), "{once}");
+        (0..250).for_each(|n| latency.note(100 * MS, after(4004 + 4 * n)));
+        let lasting = latency.micros(after(5000)).unwrap();
+        assert!((20_000.0..40_000.0).contains(&lasting), "{lasting}");
+        (0..5000).for_each(|n| latency.note(10 * MS, after(5004 + 4 * n)));
+        let settled = latency.micros(after(25_000)).unwrap();
+        assert!((9_900.0..12_000.0).contains(&settled), "{settled}");
     }
 
     #[test]
     fn many_samples_at_once_are_one_write() {
-        let (latency, now) = (Latency::default(), Moment::START + Duration::from_secs(1));
-        latency.note(10 * MS, now);
+        let latency = Latency::default();
+        latency.note(10 * MS, after(0));
         let word = latency.0.load(Relaxed);
-        latency.note(5 * MS, now);
-        latency.note(12 * MS, now + MS / 4);
+        latency.note(5 * MS, after(0));
+        latency.note(500 * MS, Moment::START);
         assert_eq!(latency.0.load(Relaxed), word);
-        latency.note(5 * MS, now + 2 * MS);
+        assert_eq!(latency.micros(Moment::START), Some(10_000.0), "read with a moment before it");
+        latency.note(5 * MS, after(2));
         assert_ne!(latency.0.load(Relaxed), word);
     }
 }

@@ -112,6 +112,12 @@ impl Vitals {
         self.in_flight.end();
     }
 
+    /// Whether it is neither ejected nor unhealthy.
+    #[inline]
+    pub(crate) fn is_well(&self) -> bool {
+        !self.unhealthy.load(Relaxed) && !self.ejection.is_out()
+    }
+
     /// Whether a request may go there for all that is known of it. Where it is at the end of an ejection, that is the one
     /// request that tries it.
     #[inline]
@@ -146,16 +152,19 @@ impl Vitals {
     /// Takes in how a request ended. Returns whether the endpoint is to be ejected, or is back.
     #[inline]
     pub(crate) fn note(&self, ending: Ending, outlier: &Outlier, began: Moment, now: Moment) -> Noted {
-        let elapsed = now.since(began);
+        let elapsed = now.nanos().saturating_sub(began.nanos());
         match ending {
             Ending::Success => self.latency.note(elapsed, now),
             Ending::Abandoned => {
-                self.latency.note_peak(elapsed, now);
+                self.latency.note_least(elapsed, now);
                 return Noted::Nothing;
             }
             Ending::Error | Ending::Failure => {
-                self.latency.note(elapsed.max(FAILURE_LATENCY), now);
                 self.window.failed();
+                // Once it is left out, those that were on their way say nothing new.
+                if !self.ejection.is_out() {
+                    self.latency.note(elapsed.max(FAILURE_LATENCY.as_nanos() as u64), now);
+                }
             }
         }
         match ending {
@@ -164,14 +173,23 @@ impl Vitals {
             _ if self.ejection.succeeded(began, now) => {
                 // What was known of it while it failed says nothing any more.
                 self.latency.restart(elapsed, now);
+                // Who is well again starts slowly.
+                self.cool();
                 Noted::Returned
             }
             _ => Noted::Nothing,
         }
     }
 
+    /// Leaves it out. What its failures say of its latency is forgotten, or nobody would try it when that is over.
     pub(crate) fn eject(&self, outlier: &Outlier, now: Moment, random: u64) -> Duration {
+        self.latency.forget();
         self.ejection.eject(outlier, now, random)
+    }
+
+    /// The part of the requests that failed lately; nothing where there were few.
+    pub(crate) fn failure_share(&self) -> Option<f32> {
+        self.window.failure_share(self.in_flight.exact().ended)
     }
 
     /// How many requests ended since this was last asked, and how many of them well.

@@ -10,6 +10,8 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// Who had fewer requests in that time says nothing, and so do fewer endpoints that had as many.
 const MIN_REQUESTS: u32 = 100;
 const MIN_ENDPOINTS: usize = 5;
+/// Of how many requests the part that fails says something.
+const MIN_SHARE: u32 = 5;
 
 /// The requests of one endpoint that failed, and what was counted when this was last looked at.
 #[derive(Debug, Default)]
@@ -19,7 +21,7 @@ pub(crate) struct Window {
     seen_ended: AtomicU32,
 }
 
-/// When the endpoints of a backend are compared next.
+/// When the endpoints of a backend are compared, or begin to be counted anew, next.
 #[derive(Debug, Default)]
 pub(crate) struct Sweep(AtomicU64);
 
@@ -27,6 +29,13 @@ impl Window {
     #[inline]
     pub(super) fn failed(&self) {
         self.failed.fetch_add(1, Relaxed);
+    }
+
+    /// The part of the requests that failed since [`Window::take`]; nothing where there were few.
+    pub(super) fn failure_share(&self, ended: u32) -> Option<f32> {
+        let failed = self.failed.load(Relaxed).wrapping_sub(self.seen_failed.load(Relaxed));
+        let ended = ended.wrapping_sub(self.seen_ended.load(Relaxed)).max(failed);
+        (ended >= MIN_SHARE).then(|| failed as f32 / ended as f32)
     }
 
     /// How many requests ended since this was last called, given how many ever did, and how many of them well.
