@@ -32,7 +32,9 @@ const ANYWHERE: [Case; 12] = [
     }),
     (&[("affinity", "none")], |policy| policy.affinity = Some(Affinity::None)),
     (&[("affinity", "cookie")], |policy| {
-        policy.affinity = Some(Affinity::Cookie(AffinityCookie::new("ingress-affinity")));
+        let mut cookie = AffinityCookie::new("ingress-affinity");
+        cookie.of_backend = true;
+        policy.affinity = Some(Affinity::Cookie(cookie));
     }),
     (&[("affinity", "header X-User")], |policy| {
         policy.affinity = Some(Affinity::Key(HashKey::Header("x-user".into())));

@@ -186,6 +186,19 @@ async fn one_of_three_is_frozen() {
     }
 }
 
+/// The time for the whole exchange counts as the endpoint's, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_of_three_is_frozen_and_the_request_has_a_time() {
+    let mut policy = policy(Algorithm::RoundRobin);
+    (policy.response_timeout, policy.request_timeout) = (None, Some(Timeout::After(200 * MS)));
+    let scene = Scene::start(policy).await;
+    scene.servers[0].set(Mood::Frozen);
+    let ejected = scene.until("it is ejected", || scene.is_out()).await;
+    let probes = scene.leave_out(600 * MS).await;
+    assert!(probes <= 6, "{probes}");
+    scene.end(&format!("frozen, request timeout, {probes} probed it"), &[("ejected", ejected)]).await;
+}
+
 /// Who looks at latencies leaves it alone before it has failed often enough.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_of_three_is_frozen_and_latencies_tell() {

@@ -336,3 +336,88 @@ async fn a_full_endpoint_is_passed_over_while_others_have_room() {
     assert_eq!(servers[0].requests(), 1);
     held.abort();
 }
+
+/// A policy of one of the backends once made each request draw twice, so that one backend got all.
+#[tokio::test]
+async fn a_split_is_exact_whatever_its_backends_say() {
+    let servers = servers(2).await;
+    let mut slow = Policy::default();
+    slow.slow_start.minimum = Some(20);
+    for said in [[true, true], [true, false], [false, true], [false, false]] {
+        let mut rules = RouteTable::builder();
+        let backends = Backends::split([(backend("old"), 1), (backend("new"), 1)]);
+        rules.rule(Rule::with_backends(HOST.parse().unwrap(), PathMatch::prefix("/").unwrap(), backends));
+        for (at, name) in ["old", "new"].into_iter().enumerate() {
+            rules.endpoints(backend(name), to(&[servers[at].addr]));
+            if said[at] {
+                rules.backend_policy(backend(name), slow.clone());
+            }
+        }
+        let (service, ..) = publish(rules.build().0);
+        let before = servers[0].requests();
+        for _ in 0..20 {
+            ask(&service, &[]).await;
+        }
+        assert_eq!(servers[0].requests() - before, 10, "{said:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_has_a_home_at_each_backend_of_a_host() {
+    let servers = servers(4).await;
+    let mut policy = sticky(false);
+    let Some(Affinity::Cookie(own)) = &mut policy.affinity else { panic!() };
+    own.of_backend = true;
+    let mut rules = RouteTable::builder();
+    for (at, name) in ["cart", "pay"].into_iter().enumerate() {
+        let path = PathMatch::prefix(&format!("/{name}")).unwrap();
+        rules.rule(Rule::new(HOST.parse().unwrap(), path, backend(name)).with_policy(policy.clone()));
+        rules.endpoints(backend(name), to(&addresses(&servers[2 * at..2 * at + 2])));
+    }
+    let (service, ..) = publish(rules.build().0);
+    let mut jar = BTreeMap::new();
+    let mut homes = BTreeMap::new();
+    for turn in 0..10 {
+        for path in ["/cart", "/pay"] {
+            let pairs: Vec<_> = jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let request = Request::get(path).header("host", HOST).header("cookie", pairs.join("; "));
+            let answer = service.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+            assert_eq!(answer.headers().contains_key("set-cookie"), turn == 0, "{path}");
+            if let Some((name, value)) = cookie(&answer).and_then(|pair| {
+                pair.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))
+            }) {
+                jar.insert(name, value);
+            }
+            assert_eq!(*homes.entry(path).or_insert_with(|| who(&answer)), who(&answer));
+        }
+    }
+    assert_eq!(jar.len(), 2);
+}
+
+/// Requests without a limit once made room that nobody was told of.
+#[tokio::test]
+async fn room_is_told_whoever_makes_it() {
+    let server = Moody::start("a").await;
+    let mut limited = Policy::default();
+    limited.limits.max_connections = Some(1);
+    let mut rules = RouteTable::builder();
+    for (path, policy) in [("/free", Policy::default()), ("/limited", limited)] {
+        let rule = Rule::new(HOST.parse().unwrap(), PathMatch::prefix(path).unwrap(), backend("shop"));
+        rules.rule(rule.with_policy(policy));
+    }
+    rules.endpoints(backend("shop"), to(&[server.addr]));
+    let (service, ..) = publish(rules.build().0);
+    let ask = |path: &str| {
+        let request = Request::get(path).header("host", HOST).body(Body::empty()).unwrap();
+        service.clone().oneshot(request)
+    };
+    server.set(Mood::Frozen);
+    let held = tokio::spawn(ask("/free"));
+    until("it is at the endpoint", || server.requests() == 1).await;
+    let mut waiting = tokio_test::task::spawn(ask("/limited"));
+    assert!(waiting.poll().is_pending());
+    server.set(Mood::Well);
+    held.abort();
+    until("it is woken", || waiting.is_woken()).await;
+    assert_eq!(within("answer", waiting).await.unwrap().status(), 200);
+}

@@ -19,7 +19,7 @@ use std::sync::{Arc, OnceLock};
 use crate::{Endpoint, Vitals};
 
 pub use draw::{Draw, Moment, hash_key};
-pub(crate) use draw::{fraction, mix};
+pub(crate) use draw::{below, fraction, mix};
 use least_request::LeastRequest;
 use maglev::Maglev;
 use peak_ewma::PeakEwma;
@@ -238,6 +238,19 @@ impl Pickers {
             Algorithm::Random | Algorithm::LeastRequest | Algorithm::PeakEwma => _ = self.random(members),
             Algorithm::Maglev => _ = self.maglev(members.endpoints),
             Algorithm::Rendezvous => _ = self.rendezvous(members.endpoints),
+        }
+    }
+
+    /// Works out what was worked out for another set.
+    pub(crate) fn prepare_as(&self, other: &Self, members: Members<'_>) {
+        if other.random.get().is_some() {
+            self.random(members);
+        }
+        if other.maglev.get().is_some() {
+            self.maglev(members.endpoints);
+        }
+        if other.rendezvous.get().is_some() {
+            self.rendezvous(members.endpoints);
         }
     }
 

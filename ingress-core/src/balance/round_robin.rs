@@ -1,5 +1,7 @@
 //! In turn, by weight.
 
+use std::collections::HashMap;
+
 use super::draw::Draw;
 use super::{Balance, Members};
 
@@ -94,15 +96,22 @@ impl Shares {
 
 // ===== helpers =====
 
-/// Each pick of an index is due in the middle of its equal part of the period; the order is by due date.
+/// Each pick of an index is due somewhere in its equal part of the period, and the order is by due date: in the middle of
+/// the part, but where several have the same weight, each at another place, or their picks would come all at once.
 fn written(weights: &[u64]) -> Box<[u32]> {
-    let mut picks: Vec<(u64, u64, u32)> = Vec::new();
+    let mut of_weight: HashMap<u64, u64> = HashMap::new();
+    weights.iter().for_each(|&weight| *of_weight.entry(weight).or_default() += 1);
+    let mut before: HashMap<u64, u64> = HashMap::new();
+    let mut picks: Vec<(u64, u64, u64, u32)> = Vec::new();
     for (index, &weight) in weights.iter().enumerate() {
-        picks.extend((0..weight).map(|pick| (2 * pick + 1, weight, index as u32)));
+        let (all, before) = (of_weight[&weight], before.entry(weight).or_default());
+        let due = |pick: u64| 2 * all * pick + 2 * *before + 1;
+        picks.extend((0..weight).map(|pick| (due(pick), all * weight, weight, index as u32)));
+        *before += 1;
     }
-    // due / weight, compared by cross multiplication; both stay far below 2^32.
-    picks.sort_by(|a, b| (a.0 * b.1).cmp(&(b.0 * a.1)).then(b.1.cmp(&a.1)).then(a.2.cmp(&b.2)));
-    picks.into_iter().map(|(_, _, index)| index).collect()
+    // The first number by the second one, compared by cross multiplication; both stay far below 2^32.
+    picks.sort_by(|a, b| (a.0 * b.1).cmp(&(b.0 * a.1)).then(b.2.cmp(&a.2)).then(a.3.cmp(&b.3)));
+    picks.into_iter().map(|(.., index)| index).collect()
 }
 
 /// A step near the golden section of `period` that shares no divisor with it, so that it visits all.
@@ -137,9 +146,27 @@ mod tests {
         };
         assert_eq!(order(&[1, 1, 1]), [0, 1, 2]);
         assert_eq!(order(&[3, 1]), [0, 0, 1, 0]);
-        assert_eq!(order(&[5, 1, 1]), [0, 0, 0, 1, 2, 0, 0]);
+        assert_eq!(order(&[5, 1, 1]), [0, 1, 0, 0, 0, 2, 0]);
         assert_eq!(order(&[0, 2, 1]), [1, 2, 1]);
         assert!(SmoothOrder::new([0, 0].into_iter()).at(7).is_none());
+    }
+
+    /// Round and round, nobody comes more often in a row than needed, give or take one.
+    #[test]
+    fn nobody_comes_many_times_in_a_row() {
+        for (weights, most) in
+            [(&[5, 1, 1][..], 3), (&[5, 1, 1, 1], 2), (&[9, 3, 3], 3), (&[2, 2, 1], 2), (&[4, 1], 4)]
+        {
+            let order = SmoothOrder::new(weights.iter().copied());
+            let period: u64 = weights.iter().sum();
+            let (mut run, mut longest, mut last) = (0, 0, None);
+            for ticket in 0..3 * period {
+                let index = order.at(ticket);
+                run = if index == last { run + 1 } else { 1 };
+                (last, longest) = (index, longest.max(run));
+            }
+            assert!(longest <= most, "{weights:?}: {longest}");
+        }
     }
 
     proptest! {

@@ -1,18 +1,18 @@
 //! Which endpoint a request goes to, and what becomes known when it has been there.
 
-use crate::balance::{Draw, fraction, mix};
+use std::ops::Range;
+
+use crate::balance::{Draw, Members, Pickers, below, fraction, mix};
 use crate::policy::{Outlier, Policy, SlowStart};
-use crate::vitals::{Noted, Sweep};
-use crate::{Algorithm, Ending, Endpoint, EndpointChange, EndpointSet, Moment, Vitals};
+use crate::{Algorithm, Endpoint, EndpointSet, Vitals};
 
 /// How many endpoints are drawn before all are looked at.
 pub(super) const DRAWS: u32 = 16;
 /// The percentage of available endpoints below which all are used.
 const PANIC: u8 = 25;
-/// The percentage of endpoints that may be ejected.
-const MAX_EJECTED: u8 = 50;
 
-static OUTLIER: Outlier = Outlier::DEFAULT;
+/// What holds where nothing is said.
+pub(super) static OUTLIER: Outlier = Outlier::DEFAULT;
 
 /// What a choice depends on.
 #[derive(Clone, Copy, Debug)]
@@ -90,16 +90,25 @@ struct Gate<'a, 'c> {
 }
 
 impl Gate<'_, '_> {
+    /// Whether a request may go there. At the end of an ejection, that is the one request that tries the endpoint.
     #[inline]
     fn admits(&self, place: usize, endpoint: &Endpoint, vitals: &Vitals) -> bool {
-        if endpoint.weight() == 0 || self.choice.tried.contains(&place) {
-            return false;
-        }
-        if self.choice.max_connections().is_some_and(|max| vitals.in_flight_now() >= max) {
-            return false;
-        }
-        let outlier = Some(self.choice.outlier()).filter(|outlier| outlier.ejects());
-        self.all || vitals.admits(outlier, self.choice.draw.now)
+        self.has_room(place, endpoint, vitals)
+            && (self.all || vitals.admits(self.ejecting(), self.choice.draw.now))
+    }
+
+    /// The same, but for endpoints that are only to be tried.
+    fn is_open(&self, place: usize, endpoint: &Endpoint, vitals: &Vitals) -> bool {
+        self.has_room(place, endpoint, vitals) && (self.all || vitals.is_available(self.ejecting()))
+    }
+
+    fn has_room(&self, place: usize, endpoint: &Endpoint, vitals: &Vitals) -> bool {
+        let is_full = || self.choice.max_connections().is_some_and(|max| vitals.in_flight_now() >= max);
+        endpoint.weight() > 0 && !self.choice.tried.contains(&place) && !is_full()
+    }
+
+    fn ejecting(&self) -> Option<&Outlier> {
+        Some(self.choice.outlier()).filter(|outlier| outlier.ejects())
     }
 
     #[inline]
@@ -147,14 +156,6 @@ impl EndpointSet {
         self.pickers.pick(algorithm, self.members(), draw)
     }
 
-    #[inline]
-    fn draw(&self, gate: &Gate<'_, '_>, step: u32) -> Option<usize> {
-        let draw = Draw { step, ..gate.choice.draw };
-        let place = self.pickers.pick(gate.choice.algorithm(), self.members(), &draw)?;
-        let (endpoint, vitals) = (&self.endpoints[place], &self.vitals[place]);
-        (gate.is_warm(&draw, place, vitals) && gate.admits(place, endpoint, vitals)).then_some(place)
-    }
-
     #[cold]
     fn choose_other(&self, choice: &Choice<'_>) -> Result<usize, Unchosen> {
         let algorithm = choice.algorithm();
@@ -162,28 +163,55 @@ impl EndpointSet {
             // The program knows better.
             return Err(Unchosen::Nobody);
         }
-        // What is known of too few here counts where the others are not enough, either.
-        let is_scarce = self.lacks(choice, self.near);
-        if is_scarce && self.near < self.usable && !self.lacks(choice, self.usable) {
-            let gate = Gate { choice, all: false };
-            return self.scan(&gate, 0..self.usable).ok_or_else(|| self.why_nobody(choice));
-        }
-        let gate = Gate { choice, all: is_scarce };
-        let found = (1..DRAWS)
-            .find_map(|step| self.draw(&gate, step))
-            .or_else(|| self.scan(&gate, 0..self.near))
-            .or_else(|| self.scan(&gate, self.near..self.usable))
-            // Nobody is left without an answer only because all are ejected.
-            .or_else(|| self.scan(&Gate { choice, all: true }, 0..self.usable));
+        let here = (&self.pickers, 0..self.near);
+        let wide = (self.wide(), 0..self.usable);
+        let well = Gate { choice, all: false };
+        let found = match self.lacks(choice, self.near) {
+            false => self.draw_from(&well, here, 1),
+            true if self.near < self.usable && !self.lacks(choice, self.usable) => {
+                self.draw_from(&well, wide.clone(), 0)
+            }
+            true => None,
+        };
+        // Nobody is left without an answer only because all are ejected.
+        let found = found.or_else(|| self.draw_from(&Gate { choice, all: true }, wide, 0));
         found.ok_or_else(|| self.why_nobody(choice))
     }
 
-    /// The first one that is admitted, from a random place on.
-    fn scan(&self, gate: &Gate<'_, '_>, part: std::ops::Range<usize>) -> Option<usize> {
-        let count = part.len();
-        let from = (gate.choice.draw.bits() % count.max(1) as u64) as usize;
-        let places = (0..count).map(|step| part.start + (from + step) % count);
-        places.into_iter().find(|&place| gate.admits(place, &self.endpoints[place], &self.vitals[place]))
+    /// Draws from the first endpoints until one is admitted, and where chance has it that none was, looks at all of them.
+    fn draw_from(
+        &self,
+        gate: &Gate<'_, '_>,
+        (pickers, part): (&Pickers, Range<usize>),
+        first: u32,
+    ) -> Option<usize> {
+        let members = Members::new(&self.endpoints[part.clone()], &self.vitals[part.clone()]);
+        let drawn = (first..DRAWS).find_map(|step| {
+            let draw = Draw { step, ..gate.choice.draw };
+            let place = pickers.pick(gate.choice.algorithm(), members, &draw)?;
+            let (endpoint, vitals) = (&self.endpoints[place], &self.vitals[place]);
+            (gate.is_warm(&draw, place, vitals) && gate.admits(place, endpoint, vitals)).then_some(place)
+        });
+        drawn.or_else(|| self.scan(gate, part))
+    }
+
+    /// Any of those that are admitted, by chance. Those who may be tried with one request come last.
+    fn scan(&self, gate: &Gate<'_, '_>, part: Range<usize>) -> Option<usize> {
+        let open = |place: &usize| gate.is_open(*place, &self.endpoints[*place], &self.vitals[*place]);
+        let count = part.clone().filter(open).count();
+        let at = below(gate.choice.draw.bits(), count as u64) as usize;
+        let any = part.clone().filter(open).nth(at);
+        any.or_else(|| {
+            part.into_iter().find(|&place| gate.admits(place, &self.endpoints[place], &self.vitals[place]))
+        })
+    }
+
+    /// What algorithms need of all endpoints that may be used, where only some are meant for this place.
+    fn wide(&self) -> &Pickers {
+        if self.near == self.usable {
+            return &self.pickers;
+        }
+        self.wide.get_or_init(|| Pickers::new(&self.endpoints[..self.usable]))
     }
 
     /// Whether so few of the first endpoints are available that all are used.
@@ -228,64 +256,5 @@ impl EndpointSet {
     #[inline]
     pub fn end(&self, place: usize) {
         self.vitals[place].end();
-    }
-
-    /// Takes in how a request ended that began at this moment: once for each request, when its answer begins or it is clear
-    /// that none will. `random` varies how long an ejection is.
-    #[inline]
-    pub fn note(
-        &self,
-        place: usize,
-        ending: Ending,
-        policy: Option<&Policy>,
-        (began, now): (Moment, Moment),
-        random: u64,
-    ) -> Option<EndpointChange> {
-        let outlier = policy.map_or(&OUTLIER, |policy| &policy.outlier);
-        if self.sweep.is_due(now) {
-            self.compare(outlier, now, random);
-        }
-        match self.vitals[place].note(ending, outlier, began, now) {
-            Noted::Nothing => None,
-            Noted::Returned => Some(EndpointChange::Returned),
-            Noted::Eject => self.eject(place, outlier, now, random),
-        }
-    }
-
-    #[cold]
-    fn eject(&self, place: usize, outlier: &Outlier, now: Moment, random: u64) -> Option<EndpointChange> {
-        let others = self.vitals[..self.usable].iter().enumerate();
-        let out = others.filter(|(other, vitals)| *other != place && vitals.is_ejected()).count();
-        let share = self.usable * usize::from(outlier.max_ejected.unwrap_or(MAX_EJECTED).min(100)) / 100;
-        let most = share.max(1).min(self.usable.saturating_sub(1));
-        (out < most && !self.fails_as_others(place))
-            .then(|| EndpointChange::Ejected(self.vitals[place].eject(outlier, now, random)))
-    }
-
-    /// Whether it fails no more than twice as often as half of the others: then they share what is wrong, such as a
-    /// database, and fewer endpoints would only have more to do.
-    fn fails_as_others(&self, place: usize) -> bool {
-        let own = self.vitals[place].failure_share().unwrap_or(1.0);
-        let others = self.vitals[..self.usable].iter().enumerate();
-        let others = others.filter(|(other, vitals)| *other != place && !vitals.is_ejected());
-        let mut shares: Vec<f32> = others.filter_map(|(_, vitals)| vitals.failure_share()).collect();
-        // Of an even number the lower one: of three, two may have died for reasons of their own.
-        let Some(middle) = shares.len().checked_sub(1).map(|last| last / 2) else { return false };
-        *shares.select_nth_unstable_by(middle, f32::total_cmp).1 * 2.0 > own
-    }
-
-    /// Ejects those whose requests succeed much less often than others'.
-    #[cold]
-    fn compare(&self, outlier: &Outlier, now: Moment, random: u64) {
-        let windows: Vec<_> = self.vitals[..self.usable].iter().map(|vitals| vitals.take_window()).collect();
-        let limit = outlier.success_rate.unwrap_or_default();
-        if limit == 0 {
-            return;
-        }
-        for place in Sweep::outliers(&windows, limit) {
-            if !self.vitals[place].is_ejected() {
-                self.eject(place, outlier, now, mix(random ^ place as u64));
-            }
-        }
     }
 }

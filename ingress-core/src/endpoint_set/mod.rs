@@ -1,13 +1,14 @@
 //! The endpoints of one backend, and which of them a request goes to.
 
 mod choose;
+mod note;
 mod record;
 #[cfg(test)]
 mod tests;
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::balance::{Members, Pickers};
 use crate::vitals::Sweep;
@@ -27,6 +28,8 @@ pub struct EndpointSet {
     near: usize,
     usable: usize,
     pickers: Pickers,
+    /// For all that may be used, where that is more than those that are meant for this place.
+    wide: OnceLock<Pickers>,
     sweep: Arc<Sweep>,
 }
 
@@ -83,7 +86,13 @@ impl EndpointSet {
         });
         let sweep = old.map(|old| old.sweep.clone()).unwrap_or_default();
         let pickers = Pickers::new(&endpoints[..near]);
-        Self { endpoints: endpoints.into(), vitals: vitals.into(), near, usable, pickers, sweep }
+        let (endpoints, vitals, wide) = (endpoints.into(), vitals.into(), OnceLock::new());
+        let set = Self { endpoints, vitals, near, usable, pickers, wide, sweep };
+        if let Some(old) = old {
+            // What requests asked for before they will ask for again, and should not have to wait for.
+            set.pickers.prepare_as(&old.pickers, set.members());
+        }
+        set
     }
 
     /// The endpoints that are chosen, by address: those that are ready, or where none is, those that still serve while

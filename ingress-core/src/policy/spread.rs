@@ -46,6 +46,9 @@ pub enum Affinity {
 pub struct AffinityCookie {
     /// Its name; a token.
     pub name: Box<str>,
+    /// Whether `-` and eight hexadecimal digits of the backend's own are added to the name, so that a client may have an
+    /// endpoint of each of several backends of a host.
+    pub of_backend: bool,
     /// What stands behind its value in `Set-Cookie`, such as `; Path=/; HttpOnly; SameSite=Lax`. `Secure` is added to
     /// answers over TLS.
     pub attributes: Box<str>,
@@ -96,11 +99,8 @@ impl Policy {
 impl AffinityCookie {
     /// A cookie of this name for the whole host, kept until the browser ends and seen by no script.
     pub fn new(name: impl Into<Box<str>>) -> Self {
-        Self {
-            name: name.into(),
-            attributes: "; Path=/; HttpOnly; SameSite=Lax".into(),
-            moves_on_failure: false,
-        }
+        let attributes = "; Path=/; HttpOnly; SameSite=Lax".into();
+        Self { name: name.into(), of_backend: false, attributes, moves_on_failure: false }
     }
 }
 

@@ -11,13 +11,13 @@ use std::time::Duration;
 use crate::Moment;
 use crate::policy::{Outlier, SlowStart};
 
-use ejection::Ejection;
+use ejection::{Ejection, Failed};
 use in_flight::InFlight;
 use latency::Latency;
 pub(crate) use window::{Sweep, Window};
 
 /// A failure counts as an answer that took at least so long, lest who fails fast seems to be fast.
-const FAILURE_LATENCY: Duration = Duration::from_secs(1);
+const FAILURE_NANOS: u64 = 1_000_000_000;
 /// The part of its share that a new endpoint begins with, in percent.
 const MINIMUM: u8 = 10;
 
@@ -160,31 +160,42 @@ impl Vitals {
                 return Noted::Nothing;
             }
             Ending::Error | Ending::Failure => {
-                self.window.failed();
+                self.window.ended_badly(ending == Ending::Failure);
                 // Once it is left out, those that were on their way say nothing new.
                 if !self.ejection.is_out() {
-                    self.latency.note(elapsed.max(FAILURE_LATENCY.as_nanos() as u64), now);
+                    self.latency.note(elapsed.max(FAILURE_NANOS), now);
                 }
             }
         }
-        match ending {
-            Ending::Failure if self.ejection.failed(outlier, began, now) => Noted::Eject,
-            Ending::Failure => Noted::Nothing,
-            _ if self.ejection.succeeded(began, now) => {
-                // What was known of it while it failed says nothing any more.
-                self.latency.restart(elapsed, now);
-                // Who is well again starts slowly.
-                self.cool();
-                Noted::Returned
-            }
-            _ => Noted::Nothing,
+        if ending == Ending::Failure {
+            return match self.ejection.failed(outlier, began, now) {
+                Failed::Nothing => Noted::Nothing,
+                Failed::InARow(failures) => Noted::Failing(failures),
+                Failed::Again => Noted::FailedAgain,
+            };
         }
+        if !self.ejection.succeeded(began, now) {
+            return Noted::Nothing;
+        }
+        // What was known of it while it failed says nothing any more.
+        self.latency.restart(if ending == Ending::Error { elapsed.max(FAILURE_NANOS) } else { elapsed }, now);
+        // Who is well again starts slowly.
+        self.cool();
+        Noted::Returned
     }
 
-    /// Leaves it out. What its failures say of its latency is forgotten, or nobody would try it when that is over.
-    pub(crate) fn eject(&self, outlier: &Outlier, now: Moment, random: u64) -> Duration {
+    /// Leaves it out, if no other thread just did. What its failures say of its latency is forgotten, or nobody would try
+    /// it when that is over.
+    pub(crate) fn eject(&self, outlier: &Outlier, now: Moment, random: u64) -> Option<Duration> {
+        let time = self.ejection.eject(outlier, now, random)?;
         self.latency.forget();
-        self.ejection.eject(outlier, now, random)
+        Some(time)
+    }
+
+    /// Goes on leaving it out.
+    pub(crate) fn eject_again(&self, outlier: &Outlier, now: Moment, random: u64) -> Duration {
+        self.latency.forget();
+        self.ejection.eject_again(outlier, now, random)
     }
 
     /// The part of the requests that failed lately; nothing where there were few.
@@ -202,6 +213,9 @@ impl Vitals {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Noted {
     Nothing,
-    Eject,
+    /// So many failures in a row would eject it.
+    Failing(u32),
+    /// The request that tried it failed.
+    FailedAgain,
     Returned,
 }

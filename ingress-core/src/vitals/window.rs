@@ -16,6 +16,10 @@ const MIN_SHARE: u32 = 5;
 /// The requests of one endpoint that failed, and what was counted when this was last looked at.
 #[derive(Debug, Default)]
 pub(crate) struct Window {
+    /// Answered with an error, or not at all.
+    bad: AtomicU32,
+    seen_bad: AtomicU32,
+    /// Failures of the endpoint itself.
     failed: AtomicU32,
     seen_failed: AtomicU32,
     seen_ended: AtomicU32,
@@ -27,8 +31,11 @@ pub(crate) struct Sweep(AtomicU64);
 
 impl Window {
     #[inline]
-    pub(super) fn failed(&self) {
-        self.failed.fetch_add(1, Relaxed);
+    pub(super) fn ended_badly(&self, is_failure: bool) {
+        self.bad.fetch_add(1, Relaxed);
+        if is_failure {
+            self.failed.fetch_add(1, Relaxed);
+        }
     }
 
     /// The part of the requests that failed since [`Window::take`]; nothing where there were few.
@@ -40,10 +47,11 @@ impl Window {
 
     /// How many requests ended since this was last called, given how many ever did, and how many of them well.
     pub(super) fn take(&self, ended: u32) -> (u32, u32) {
-        let failed = self.failed.load(Relaxed);
+        let bad = self.bad.load(Relaxed);
+        self.seen_failed.store(self.failed.load(Relaxed), Relaxed);
         let now_ended = ended.wrapping_sub(self.seen_ended.swap(ended, Relaxed));
-        let now_failed = failed.wrapping_sub(self.seen_failed.swap(failed, Relaxed));
-        (now_ended, now_ended.saturating_sub(now_failed))
+        let now_bad = bad.wrapping_sub(self.seen_bad.swap(bad, Relaxed));
+        (now_ended, now_ended.saturating_sub(now_bad))
     }
 }
 
@@ -92,10 +100,10 @@ mod tests {
     #[test]
     fn windows_begin_where_the_last_one_ended() {
         let window = Window::default();
-        window.failed();
+        window.ended_badly(true);
         assert_eq!(window.take(10), (10, 9));
         assert_eq!(window.take(15), (5, 5));
-        window.failed();
+        window.ended_badly(true);
         assert_eq!(window.take(u32::MAX), (u32::MAX - 15, u32::MAX - 16));
         assert_eq!(window.take(4), (5, 5), "the count began again");
     }

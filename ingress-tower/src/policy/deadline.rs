@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -21,12 +20,11 @@ struct Timed {
 }
 
 /// Waits for an answer, and lets its body have what is left of the time. What has left HTTP is not concerned.
-pub(super) async fn within(
-    limit: Duration,
+pub(super) async fn until(
+    end: Instant,
     answer: impl Future<Output = Result<Response<Body>, Error>>,
     backend: &BackendRef,
 ) -> Result<Response<Body>, Error> {
-    let end = Instant::now() + limit;
     let answer = tokio::time::timeout_at(end, answer).await;
     let response = answer.map_err(|_| Error::new(Kind::Timeout).of_backend(backend, None))??;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS || response.body().is_end_stream() {

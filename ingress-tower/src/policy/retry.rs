@@ -107,10 +107,11 @@ impl<'p> Retry<'p> {
         if !wanted || self.left == 0 {
             return None;
         }
+        if !self.budget.withdraw() {
+            return None;
+        }
         let place = other()?;
-        self.budget.withdraw().then(|| {
-            self.left -= 1;
-            (Request::from_parts(self.parts.clone(), Body::empty()), place)
-        })
+        self.left -= 1;
+        Some((Request::from_parts(self.parts.clone(), Body::empty()), place))
     }
 }

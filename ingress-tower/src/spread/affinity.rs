@@ -1,9 +1,11 @@
 //! Clients that come back to the endpoint that they met first.
 
+use std::borrow::Cow;
+
 use http::header::{HeaderValue, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, Response};
-use ingress_core::{Affinity, AffinityCookie, Backend, EndpointId, EndpointIdKey, Policy};
+use ingress_core::{Affinity, AffinityCookie, Backend, EndpointId, EndpointIdKey, Policy, hash_key};
 
 use super::key::cookies;
 use crate::ConnectionInfo;
@@ -22,7 +24,7 @@ impl Session {
     /// That of a request, if the policy says so.
     pub(super) fn of(backend: &Backend, policy: &Policy, ids: &EndpointIdKey, parts: &Parts) -> Option<Self> {
         let cookie = cookie(policy)?;
-        let home = cookies(&parts.headers, &cookie.name)
+        let home = cookies(&parts.headers, &name(cookie, backend))
             .filter_map(id)
             .find_map(|id| backend.place_of(ids, id))
             .filter(|&place| backend.endpoints().get(place).is_some_and(|home| home.weight() > 0));
@@ -54,13 +56,13 @@ impl Session {
             return;
         }
         if let Some(id) = backend.endpoint_id(&self.ids, place) {
-            self.set(cookie, id, answer.headers_mut());
+            self.set(cookie, &name(cookie, backend), id, answer.headers_mut());
         }
     }
 
-    fn set(&self, cookie: &AffinityCookie, id: EndpointId, headers: &mut HeaderMap) {
+    fn set(&self, cookie: &AffinityCookie, name: &str, id: EndpointId, headers: &mut HeaderMap) {
         let secure = if self.secure && !has_secure(&cookie.attributes) { "; Secure" } else { "" };
-        let text = format!("{}={:016x}{}{secure}", cookie.name, id.0, cookie.attributes);
+        let text = format!("{name}={:016x}{}{secure}", id.0, cookie.attributes);
         if let Ok(value) = HeaderValue::try_from(text) {
             headers.append(SET_COOKIE, value);
         }
@@ -72,6 +74,15 @@ fn cookie(policy: &Policy) -> Option<&AffinityCookie> {
         Some(Affinity::Cookie(cookie)) => Some(cookie),
         _ => None,
     }
+}
+
+/// The name of the cookie for a backend.
+fn name<'c>(cookie: &'c AffinityCookie, backend: &Backend) -> Cow<'c, str> {
+    if !cookie.of_backend {
+        return Cow::Borrowed(&cookie.name);
+    }
+    let own = hash_key(backend.reference().to_string().as_bytes()) as u32;
+    Cow::Owned(format!("{}-{own:08x}", cookie.name))
 }
 
 fn id(value: &[u8]) -> Option<EndpointId> {

@@ -43,8 +43,9 @@ impl<'p> Chooser<'p> {
         let begun = match limited.filter(|(policy, _)| queue::has_limits(policy)) {
             None => flight.begin_first(&Choice::new(draw, policy), home),
             Some((limited, queues)) => {
-                let queue = queues.of(flight.backend().reference());
-                let entered = queue.enter(limited, || {
+                let backend = flight.backend().clone();
+                let queue = queues.of(backend.reference());
+                let entered = queue.enter(backend.reference(), limited, || {
                     draw.now = clock::now();
                     flight.begin_first(&Choice::new(draw, policy), home)
                 });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ingress_core::{Backend, Choice, Ending, Endpoint, EndpointChange, Moment, Policy, Unchosen};
 
-use super::queue::Permit;
+use super::queue::{Permit, made_room};
 use crate::clock;
 
 /// How often an endpoint is chosen again that was full just when it was chosen.
@@ -101,6 +101,7 @@ impl Flight {
         }
         if let Some(place) = self.place.take() {
             self.backend.endpoints().end(place);
+            made_room(self.backend.reference());
         }
     }
 }

@@ -54,11 +54,10 @@ impl<'t> Spread<'t> {
     ) -> Option<Self> {
         let route = found.route.policy();
         let of = |backend: &Backend| policy::of([route, backend.policy(), own]);
-        if route.is_none() && own.is_none() {
+        let is_plain = route.is_none() && own.is_none();
+        if is_plain && found.backends().all(|(backend, _)| backend.policy().is_none()) {
             let backend = found.backend(|split| Turn::Ticket(tickets::next(split)))?;
-            if backend.policy().is_none() {
-                return Some(Self { backend, policy: None, key: None, session: None });
-            }
+            return Some(Self { backend, policy: None, key: None, session: None });
         }
         let asked = asked();
         let mut shares = found.backends().filter(|(_, weight)| *weight > 0);

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ingress_core::{BackendRef, Limits, Policy, Timeout, Unchosen};
@@ -22,6 +22,11 @@ const MAX_QUEUES: usize = 4096;
 #[derive(Debug, Default)]
 pub(crate) struct Queues(Mutex<HashMap<BackendRef, Arc<Queue>>>);
 
+/// The queues in which somebody waits, whichever layer's they are; what makes room looks for its backend's here.
+static WAITING: Mutex<Vec<(BackendRef, Arc<Queue>)>> = Mutex::new(Vec::new());
+/// How many wait, so that nobody looks where nobody does.
+static WAITERS: AtomicUsize = AtomicUsize::new(0);
+
 /// The requests for one backend that have limits.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -33,12 +38,12 @@ pub(super) struct Queue {
 /// A request for a backend, which makes room when it ends.
 pub(super) struct Permit {
     queue: Arc<Queue>,
-    /// It was used, so that there is room again when it ends.
-    used: bool,
+    /// Whether there may be room for another one when it ends.
+    wakes: bool,
 }
 
 /// One that waits.
-struct Pending<'q>(&'q Queue);
+struct Pending<'q>(&'q Arc<Queue>);
 
 /// Whether anything is said of how much a backend may have to do.
 pub(super) fn has_limits(policy: &Policy) -> bool {
@@ -63,27 +68,31 @@ impl Queue {
     /// Waits for room in the backend and, as `take` tells, at an endpoint. Nothing where too many wait, or for too long.
     pub(super) async fn enter<T>(
         self: Arc<Self>,
+        backend: &BackendRef,
         policy: &Policy,
         mut take: impl FnMut() -> Result<T, Unchosen>,
     ) -> Result<(Permit, T), Unchosen> {
         let limits = &policy.limits;
-        let mut attempt = || {
-            let mut permit = self.permit(limits).ok_or(Unchosen::Full)?;
+        // An attempt in vain was in the way of others for a moment. Who waits does not wake others for it, or they would wake
+        // each other without end.
+        let mut attempt = |wakes: bool| {
+            let mut permit = self.permit(limits, wakes).ok_or(Unchosen::Full)?;
             let taken = take()?;
-            permit.used = true;
+            permit.wakes = true;
             Ok((permit, taken))
         };
-        match attempt() {
+        match attempt(true) {
             Err(Unchosen::Full) => {}
             other => return other,
         }
         let until = Instant::now() + wait(policy);
-        let _pending = self.wait_in_line(limits.max_pending.unwrap_or(MAX_PENDING)).ok_or(Unchosen::Full)?;
+        let max = limits.max_pending.unwrap_or(MAX_PENDING);
+        let _pending = Pending::begin(&self, backend, max).ok_or(Unchosen::Full)?;
         loop {
             let mut room = pin!(self.room.notified());
             // Room that is made from here on is not missed.
             room.as_mut().enable();
-            match attempt() {
+            match attempt(false) {
                 Err(Unchosen::Full) => {}
                 other => return other,
             }
@@ -91,17 +100,41 @@ impl Queue {
         }
     }
 
-    fn permit(self: &Arc<Self>, limits: &Limits) -> Option<Permit> {
-        let permit = Permit { queue: self.clone(), used: false };
+    fn permit(self: &Arc<Self>, limits: &Limits, wakes: bool) -> Option<Permit> {
+        let permit = Permit { queue: self.clone(), wakes };
         let requests = self.requests.fetch_add(1, SeqCst) + 1;
         let fits = limits.max_requests.is_none_or(|max| max == 0 || requests <= max);
         fits.then_some(permit)
     }
+}
 
-    fn wait_in_line(&self, max: u32) -> Option<Pending<'_>> {
-        let pending = Pending(self);
-        (self.pending.fetch_add(1, SeqCst) < max).then_some(pending)
+impl<'q> Pending<'q> {
+    fn begin(queue: &'q Arc<Queue>, backend: &BackendRef, max: u32) -> Option<Self> {
+        if queue.pending.fetch_add(1, SeqCst) >= max {
+            queue.pending.fetch_sub(1, SeqCst);
+            return None;
+        }
+        waiting().push((backend.clone(), queue.clone()));
+        WAITERS.fetch_add(1, SeqCst);
+        Some(Self(queue))
     }
+}
+
+/// A request for the backend has left an endpoint: whoever waits for room there may look again, one for each layer's queue.
+pub(super) fn made_room(backend: &BackendRef) {
+    if WAITERS.load(SeqCst) > 0 {
+        let mut woken: Vec<Arc<Queue>> = Vec::new();
+        for (_, queue) in waiting().iter().filter(|(other, _)| other == backend) {
+            if !woken.iter().any(|other| Arc::ptr_eq(other, queue)) {
+                woken.push(queue.clone());
+            }
+        }
+        woken.iter().for_each(|queue| queue.room.notify_one());
+    }
+}
+
+fn waiting() -> MutexGuard<'static, Vec<(BackendRef, Arc<Queue>)>> {
+    WAITING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Room is waited for as long as a connection may take to be made.
@@ -112,8 +145,7 @@ fn wait(policy: &Policy) -> Duration {
 impl Drop for Permit {
     fn drop(&mut self) {
         self.queue.requests.fetch_sub(1, SeqCst);
-        // An attempt in vain makes no room, or those who wait would wake each other without end.
-        if self.used && self.queue.pending.load(SeqCst) > 0 {
+        if self.wakes && self.queue.pending.load(SeqCst) > 0 {
             self.queue.room.notify_one();
         }
     }
@@ -121,6 +153,12 @@ impl Drop for Permit {
 
 impl Drop for Pending<'_> {
     fn drop(&mut self) {
+        let mut waiting = waiting();
+        if let Some(own) = waiting.iter().position(|(_, queue)| Arc::ptr_eq(queue, self.0)) {
+            waiting.swap_remove(own);
+        }
+        drop(waiting);
+        WAITERS.fetch_sub(1, SeqCst);
         self.0.pending.fetch_sub(1, SeqCst);
     }
 }

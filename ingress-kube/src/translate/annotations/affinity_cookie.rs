@@ -31,7 +31,9 @@ struct Attributes<'a> {
 
 /// The cookie where nothing is written.
 pub(super) fn default() -> AffinityCookie {
-    AffinityCookie::new(NAME)
+    let mut cookie = AffinityCookie::new(NAME);
+    cookie.of_backend = true;
+    cookie
 }
 
 /// A cookie that does not move on failure.
