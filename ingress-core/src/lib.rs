@@ -36,8 +36,9 @@ pub use locality::{Hints, Locality};
 pub use path::{PathError, PathMatch, PathTemplate, PathText, RequestPath};
 pub use pattern::{Pattern, PatternError};
 pub use policy::{
-    Access, Affinity, AffinityCookie, Failures, HashKey, HealthCheck, HealthProtocol, Limits, Networks,
-    NetworksError, Outlier, Policy, Retries, SlowStart, Timeout, Trust, UpstreamTls,
+    Access, Affinity, AffinityCookie, Failures, HashKey, HealthCheck, HealthProtocol, HttpsRedirect, Limits,
+    Networks, NetworksError, Outlier, Part, PathRewrite, Policy, Redirect, RedirectScheme, RedirectStatus,
+    Retries, Rewrite, SlowStart, Template, TemplateError, Timeout, Trust, UpstreamTls, Variable, Www,
 };
 pub use publish::{TableReader, TableWriter, table};
 pub use rule::Rule;

@@ -36,6 +36,10 @@ pub(crate) enum Kind {
     Tunnel,
     Coding,
     NotRouted,
+    Forbidden,
+    Closed,
+    Rewrite,
+    RedirectLoop,
     NoEndpoint,
     Overloaded,
     NoResource,
@@ -89,20 +93,23 @@ impl Error {
     /// The status of the answer: the whole map from errors to statuses.
     pub fn status(&self) -> StatusCode {
         match self.0.kind {
-            Kind::BadHost | Kind::BadPath | Kind::AmbiguousPath | Kind::RequestBody => {
+            Kind::BadHost | Kind::BadPath | Kind::AmbiguousPath | Kind::Rewrite | Kind::RequestBody => {
                 StatusCode::BAD_REQUEST
             }
             Kind::Tunnel => StatusCode::METHOD_NOT_ALLOWED,
             Kind::Coding => StatusCode::NOT_IMPLEMENTED,
+            Kind::Forbidden => StatusCode::FORBIDDEN,
             Kind::NotRouted => StatusCode::NOT_FOUND,
-            Kind::NoEndpoint | Kind::Overloaded | Kind::NoResource => StatusCode::SERVICE_UNAVAILABLE,
+            Kind::Closed | Kind::NoEndpoint | Kind::Overloaded | Kind::NoResource => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Kind::Connect | Kind::Upstream => StatusCode::BAD_GATEWAY,
             Kind::Timeout => StatusCode::GATEWAY_TIMEOUT,
             Kind::LargeBody => StatusCode::PAYLOAD_TOO_LARGE,
             Kind::LongTarget => StatusCode::URI_TOO_LONG,
             Kind::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Kind::RequestStalled => StatusCode::REQUEST_TIMEOUT,
-            Kind::Resource => StatusCode::INTERNAL_SERVER_ERROR,
+            Kind::RedirectLoop | Kind::Resource => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -117,6 +124,10 @@ impl Error {
             Kind::NotRouted => "no_route",
             Kind::NoEndpoint => "no_endpoint",
             Kind::Overloaded => "overloaded",
+            Kind::Forbidden => "forbidden",
+            Kind::Closed => "closed",
+            Kind::Rewrite => "bad_rewrite",
+            Kind::RedirectLoop => "redirect_loop",
             Kind::NoResource => "no_resource",
             Kind::Connect => "connect_failed",
             Kind::Upstream => "upstream_failed",
@@ -190,6 +201,10 @@ impl fmt::Display for Error {
             Kind::Tunnel => "CONNECT is not served",
             Kind::Coding => "the body of the request has a transfer coding other than chunked",
             Kind::NotRouted => "no route takes the request",
+            Kind::Forbidden => "the client may not send requests to the route",
+            Kind::Closed => "what is said of who may send requests to the route cannot be used",
+            Kind::Rewrite => "what the route makes of the request is no host or path",
+            Kind::RedirectLoop => "the route redirects the request to where it came",
             Kind::Overloaded => "the backend has as much to do as it may",
             Kind::NoEndpoint => "the backend has no endpoint that can be used",
             Kind::NoResource => "no service in this process answers for the resource",

@@ -11,7 +11,7 @@ use ingress_core::{Backend, EndpointIdKey, Policy, TableReader, endpoint_id_key}
 use tower_layer::Layer;
 
 use crate::error::Kind;
-use crate::policy::Budgets;
+use crate::policy::{self, Budgets};
 use crate::proxy::forwarded_path;
 use crate::proxy::origin::{Origin, Origins, Peer, Via};
 use crate::service::Ingress;
@@ -80,6 +80,8 @@ pub(crate) struct Matched {
     pub(crate) path: PathAndQuery,
     pub(crate) policy: Option<Arc<Policy>>,
     pub(crate) captures: Option<Captures>,
+    /// How many bytes of the path the route's prefix takes, where its policy replaces it.
+    pub(crate) prefix: Option<usize>,
     /// What endpoints are told apart by.
     pub(crate) key: Option<u64>,
     /// Whose client it is, where clients stay with an endpoint.
@@ -247,23 +249,27 @@ impl<C> Shared<C> {
             let spread = Spread::new(&found, self.policy.as_ref(), &self.ids, asked);
             let Spread { backend, policy, key, session } =
                 spread.ok_or_else(|| Error::new(Kind::NoEndpoint))?;
+            let prefix = policy::prefix(policy.as_deref(), found.route);
             let recorded = self.record_choices.then(|| table.generation());
             Ok::<_, Error>(Some((
                 backend.clone(),
                 policy,
                 Captures::of(&found, path),
+                prefix,
                 key,
                 session,
                 recorded,
             )))
         })?;
-        let Some((backend, policy, captures, key, session, recorded)) = found else { return Ok(None) };
+        let Some((backend, policy, captures, prefix, key, session, recorded)) = found else {
+            return Ok(None);
+        };
         let path = forwarded_path(&parts.uri, path)?;
-        Ok(Some(Matched { backend, path, policy, captures, key, session, recorded }))
+        Ok(Some(Matched { backend, path, policy, captures, prefix, key, session, recorded }))
     }
 
     /// The client's address, as trusted proxies tell it.
-    fn client(&self, headers: &HeaderMap, extensions: &Extensions) -> Option<IpAddr> {
+    pub(crate) fn client(&self, headers: &HeaderMap, extensions: &Extensions) -> Option<IpAddr> {
         let peer = (self.client_addr)(extensions)?.ip();
         Some(self.origins.client_of(headers, peer))
     }

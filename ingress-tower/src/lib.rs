@@ -101,7 +101,7 @@ pub use proxy::{Stalled, TimedOut, Timeouts, Unsent};
 pub use resource::ResourceRegistry;
 pub use service::{Ingress, IngressService, NotFound};
 pub use spread::Chosen;
-pub use trusted::{TrustedProxies, TrustedProxiesError};
+pub use trusted::TrustedProxies;
 
 /// The client of a layer or service for which no other is named.
 #[cfg(feature = "client")]

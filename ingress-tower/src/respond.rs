@@ -70,6 +70,7 @@ pub(crate) fn refuse(error: Error, method: &Method, version: Version) -> Respons
 fn respond_to_call(error: Error) -> Response<Body> {
     // What clients make of an HTTP status themselves (doc/http-grpc-status-mapping.md).
     let status = match error.status() {
+        StatusCode::FORBIDDEN => "7",
         StatusCode::NOT_FOUND => "12",
         StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => "14",
         StatusCode::BAD_REQUEST => "13",
@@ -98,6 +99,7 @@ fn tell(error: Error, response: &mut Response<Body>) {
 fn text(status: StatusCode) -> &'static str {
     match status {
         StatusCode::BAD_REQUEST => "400 Bad Request\n",
+        StatusCode::FORBIDDEN => "403 Forbidden\n",
         StatusCode::NOT_FOUND => "404 Not Found\n",
         StatusCode::METHOD_NOT_ALLOWED => "405 Method Not Allowed\n",
         StatusCode::REQUEST_TIMEOUT => "408 Request Timeout\n",

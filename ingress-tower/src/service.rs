@@ -104,6 +104,9 @@ where
         };
         let host = match_route::host_field(&parts);
         let origin = self.shared.origin(&parts, host.as_ref());
+        // The fields that tell it are written anew.
+        let client =
+            matched.policy.as_ref().and_then(|_| self.shared.client(&parts.headers, &parts.extensions));
         let version = parts.version;
         let mut request = Request::from_parts(parts, Body::new(body));
         let upgrade = upgrade::asked(&request);
@@ -114,10 +117,16 @@ where
         if let Some(captures) = matched.captures.take() {
             request.extensions_mut().insert(captures);
         }
-        if let Some(max) = matched.policy.as_ref().and_then(|policy| policy.max_body_size) {
-            if let Err(error) = policy::limit_body(max, &mut request) {
-                let error = error.of_backend(matched.backend.reference(), None);
-                return ResponseFuture::ready(respond(error, Shape::of(request.method(), request.headers())));
+        if let Some(policy) = &matched.policy {
+            let asked = (&mut matched.path, matched.prefix);
+            match policy::before(policy, client, asked, &mut request) {
+                Ok(None) => {}
+                Ok(Some(answer)) => return ResponseFuture::ready(answer),
+                Err(error) => {
+                    let error = error.of_backend(matched.backend.reference(), None);
+                    let shape = Shape::of(request.method(), request.headers());
+                    return ResponseFuture::ready(respond(error, shape));
+                }
             }
         }
         serve(&self.shared, matched, request, version)

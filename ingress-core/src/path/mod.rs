@@ -162,12 +162,27 @@ impl PathMatch {
             }
             Self::Regex(pattern) => {
                 let values = pattern.captures(path.as_str()).unwrap_or_default();
-                let name = |(number, name): (usize, &'_ str)| match name {
+                self.names()
+                    .into_iter()
+                    .zip(values)
+                    .filter_map(|(name, value)| Some((name, value?)))
+                    .collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The names that [`PathMatch::captures`] may give: those of a template's elements and of an expression's groups, in
+    /// order.
+    pub fn names(&self) -> Vec<Cow<'_, str>> {
+        match self {
+            Self::Template(template) => template.names().map(Cow::Borrowed).collect(),
+            Self::Regex(pattern) => {
+                let numbered = |(number, name): (usize, &'_ str)| match name {
                     "" => Cow::Owned((number + 1).to_string()),
                     name => Cow::Owned(name.to_owned()),
                 };
-                let names = pattern.groups().enumerate().map(name);
-                names.zip(values).filter_map(|(name, value)| Some((name, value?))).collect()
+                pattern.groups().enumerate().map(numbered).collect()
             }
             _ => Vec::new(),
         }

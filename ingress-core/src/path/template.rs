@@ -60,6 +60,10 @@ impl PathTemplate {
         &self.text
     }
 
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|name| &**name)
+    }
+
     /// What two templates have in common that take the same paths.
     pub(crate) fn takes_same(&self, other: &Self) -> bool {
         self.shape == other.shape

@@ -4,7 +4,9 @@ mod access;
 mod health_check;
 mod limits;
 mod outlier;
+mod rewrite;
 mod spread;
+mod template;
 mod tls;
 
 use std::fmt;
@@ -14,7 +16,9 @@ pub use access::{Access, Networks, NetworksError};
 pub use health_check::{HealthCheck, HealthProtocol};
 pub use limits::Limits;
 pub use outlier::{Failures, Outlier};
+pub use rewrite::{HttpsRedirect, PathRewrite, Redirect, RedirectScheme, RedirectStatus, Rewrite, Www};
 pub use spread::{Affinity, AffinityCookie, HashKey, SlowStart};
+pub use template::{Part, Template, TemplateError, Variable};
 pub use tls::{Trust, UpstreamTls};
 
 use crate::{Algorithm, Protocol};
@@ -83,6 +87,18 @@ pub struct Policy {
     /// Who may send requests.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Access::is_default"))]
     pub access: Access,
+    /// Whether clients that came without TLS are sent to `https`.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub https_redirect: Option<HttpsRedirect>,
+    /// Which of a host's two names clients are sent to.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub www: Option<Www>,
+    /// Where clients are sent instead of an answer.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Redirect::is_default"))]
+    pub redirect: Redirect,
+    /// What endpoints are asked for in place of what clients asked for.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Rewrite::is_default"))]
+    pub rewrite: Rewrite,
 }
 
 /// How long something may take.
@@ -170,6 +186,10 @@ impl Policy {
             health_check: self.health_check.or(&other.health_check),
             limits: self.limits.or(&other.limits),
             access: self.access.or(&other.access),
+            https_redirect: self.https_redirect.or(other.https_redirect),
+            www: self.www.or(other.www),
+            redirect: self.redirect.or(&other.redirect),
+            rewrite: self.rewrite.or(&other.rewrite),
         }
     }
 }

@@ -199,9 +199,35 @@ fn translate_path(
         Ok(conditions) => conditions.clone(),
         Err(finding) => return out.refuse(Some(host), Some(path), (*finding).clone()),
     };
+    report_unknown_parts(stored, &field, policy.as_deref(), &path, out);
     let source = Source::new(stored.source.clone(), field);
     let rule = Rule::with_backends(host.clone(), path, backends);
     out.rule(with_policy(rule, policy.as_ref()).with_conditions(conditions).with_source(source));
+}
+
+/// Names in templates of other paths and hosts that the path does not have.
+fn report_unknown_parts(
+    stored: &Stored<Ingress>,
+    field: &str,
+    policy: Option<&Policy>,
+    path: &PathMatch,
+    out: &mut Output,
+) {
+    for (annotation, part) in
+        policy.map(|policy| annotations::unknown_parts(policy, path)).unwrap_or_default()
+    {
+        let message = format!(
+            "{} names {{{part}}}, which this path does not have, so it is empty",
+            annotations::key(annotation)
+        );
+        let help = match path {
+            PathMatch::Template(_) | PathMatch::Regex(_) => "write a name that the path has, or a variable",
+            _ => {
+                "write path-syntax template or regex and a path with that name, or a variable such as {path}"
+            }
+        };
+        out.find(Code::InvalidAnnotation, &stored.source, format!("{field}.path"), message, help);
+    }
 }
 
 /// Annotations of ours that nothing in the Ingress is there for.
@@ -229,6 +255,15 @@ fn report_without_effect(
     if paths().all(|path| path.path_type != path::IMPLEMENTATION_SPECIFIC) {
         let why = "no path is of type ImplementationSpecific";
         ignored("path-syntax", why, "write pathType: ImplementationSpecific where it is to be read this way");
+    }
+    for (prefix, whole) in [("rewrite-prefix", "rewrite-path"), ("redirect-prefix", "redirect-path")] {
+        if annotations::has(&ingress.metadata, prefix) {
+            ignored(
+                whole,
+                &format!("{prefix} is written, too, and comes before"),
+                "leave one of the two out",
+            );
+        }
     }
     for vain in settings.in_vain() {
         ignored(vain.name, &vain.why, &vain.help());

@@ -41,6 +41,8 @@ pub(crate) struct Treatment<'p> {
     pub(crate) policy: &'p Policy,
     pub(crate) queues: &'p Queues,
     pub(crate) retry: Option<Retry<'p>>,
+    /// When the answer must have begun.
+    pub(crate) end: Option<tokio::time::Instant>,
 }
 
 /// Sends a request to an endpoint of the backend that it was matched with, and returns its response.
@@ -61,6 +63,7 @@ where
     let upgrading = Upgrading::take(&mut request);
     let limited = treatment.as_ref().map(|treatment| (treatment.policy, treatment.queues));
     let policy = limited.map(|(policy, _)| policy);
+    let end = treatment.as_ref().and_then(|treatment| treatment.end);
     let mut retry = treatment.and_then(|treatment| treatment.retry);
     let recording = recorded.map(|generation| {
         let request_id = request.headers().get(headers::X_REQUEST_ID).cloned();
@@ -75,7 +78,7 @@ where
             // Nobody leaves HTTP/2 as a whole for another protocol.
             *request.version_mut() = Version::HTTP_11;
         }
-        let sent = send(&mut client, request).await;
+        let sent = send_until(end, &mut client, request).await;
         chooser.note(ending::of(&sent, policy));
         let (again, place) = match sent {
             Ok(response) => {
@@ -97,6 +100,9 @@ where
                 }
                 Err(error) => {
                     let error = chooser.blame(classify(error));
+                    if end.is_some_and(|end| end <= tokio::time::Instant::now()) {
+                        return Err(error);
+                    }
                     let again =
                         retry.as_mut().and_then(|retry| retry.after_error(&error, || chooser.other()));
                     again.ok_or(error)?
@@ -138,6 +144,25 @@ where
         None => response = response.map(|body| body.with_flight(flight)),
     }
     Ok(response)
+}
+
+/// As [`send`], but an endpoint that did not begin to answer by then has failed.
+async fn send_until<C>(
+    end: Option<tokio::time::Instant>,
+    client: &mut C,
+    request: Request<Body>,
+) -> Result<C::Response, BoxError>
+where
+    C: Service<Request<Body>>,
+    C::Error: Into<BoxError>,
+{
+    match end {
+        None => send(client, request).await,
+        Some(end) => match tokio::time::timeout_at(end, send(client, request)).await {
+            Ok(sent) => sent,
+            Err(_) => Err(TimedOut.into()),
+        },
+    }
 }
 
 pub(crate) async fn send<C>(client: &mut C, request: Request<Body>) -> Result<C::Response, BoxError>

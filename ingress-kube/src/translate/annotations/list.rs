@@ -7,7 +7,9 @@ use ingress_core::Diagnostic;
 
 use super::path_syntax::PathSyntax;
 use super::split::Splits;
-use super::{Fault, Setting, Settings, balance, conditions, health_check, policy, resilience};
+use super::{
+    Fault, Setting, Settings, access, balance, conditions, health_check, policy, resilience, rewrite,
+};
 
 /// An annotation of an Ingress or a Service that is read. As a key of an IngressClass's parameters it is written without
 /// `ingress.gateway/` and holds for the Ingresses of the class that do not have the annotation, and as one of the
@@ -43,7 +45,7 @@ pub enum ValueKind {
     Percent,
     /// A number with at most three decimals, such as `1.9`.
     Decimal,
-    /// `true` or `false`.
+    /// `true` or `false`, and perhaps a word that says how.
     Switch,
 }
 
@@ -112,6 +114,8 @@ pub(super) static ANNOTATIONS: LazyLock<Vec<Annotation>> = LazyLock::new(|| {
         balance::ANNOTATIONS,
         resilience::ANNOTATIONS,
         health_check::ANNOTATIONS,
+        access::ANNOTATIONS,
+        rewrite::ANNOTATIONS,
     ];
     families.concat()
 });

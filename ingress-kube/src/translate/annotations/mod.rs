@@ -4,6 +4,7 @@
 //! field in [`Settings`] or in its [`Treatment`]. The parameters of an IngressClass hold the same names without the
 //! domain, as defaults.
 
+mod access;
 mod affinity_cookie;
 mod balance;
 mod conditions;
@@ -12,13 +13,14 @@ mod list;
 mod path_syntax;
 mod policy;
 mod resilience;
+mod rewrite;
 mod split;
 mod values;
 
 use std::sync::Arc;
 
 use http::{HeaderName, Method};
-use ingress_core::{Code, Conditions, Diagnostic, ObjectRef, Policy, Source, Trust, ValueMatch};
+use ingress_core::{Code, Conditions, Diagnostic, ObjectRef, PathMatch, Policy, Source, Trust, ValueMatch};
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -79,9 +81,21 @@ pub(super) fn own_name(annotation: &str) -> Option<&str> {
     annotation.strip_prefix(DOMAIN)
 }
 
+/// The key of an annotation of ours.
+pub(super) fn key(name: &str) -> String {
+    format!("{DOMAIN}{name}")
+}
+
 /// The field of an annotation of ours.
 pub(super) fn field(name: &str) -> String {
     format!("metadata.annotations[{DOMAIN}{}]", name.escape_debug())
+}
+
+/// What the annotations that make up a policy name of a route's path that it does not have: the annotation's name and
+/// the part's.
+pub(super) fn unknown_parts<'p>(policy: &'p Policy, path: &PathMatch) -> Vec<(&'static str, &'p str)> {
+    let names = path.names();
+    rewrite::captures(policy).filter(|(_, part)| names.iter().all(|name| name != part)).collect()
 }
 
 /// Whether an object itself has one of our annotations.
@@ -203,8 +217,11 @@ impl<'a> Settings<'a> {
             found = Some(fault);
             finding
         });
+        if let Some(fault) = found {
+            return Err(fault);
+        }
         *self = settings.without_split();
-        found.map_or(Ok(()), Err)
+        Ok(())
     }
 
     /// What a request must meet besides host and path; the finding, if that cannot be read. Then no request

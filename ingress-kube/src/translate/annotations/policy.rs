@@ -10,7 +10,7 @@ use ingress_core::{HostName, Policy, Protocol, Retries, Timeout};
 
 use super::balance::Balancing;
 use super::list::{Annotation, Scope, ValueKind, treat};
-use super::{Fault, Vain, values};
+use super::{Fault, Vain, rewrite, values};
 use crate::translate::protocol as spoken;
 
 /// The most endpoints that one request may ask beyond the first.
@@ -125,7 +125,13 @@ impl Treatment {
     pub(super) fn in_vain(&self, splits: bool) -> Vec<Vain> {
         let retries = self.retry_on.is_some() && self.retries.is_none_or(|retries| retries == 0);
         let retry_on = Vain { name: "retry-on", why: "there are no retries".into(), write: "retries, too" };
-        self.balancing.in_vain(splits).into_iter().chain(retries.then_some(retry_on)).collect()
+        let redirect = rewrite::in_vain(&self.policy);
+        self.balancing
+            .in_vain(splits)
+            .into_iter()
+            .chain(retries.then_some(retry_on))
+            .chain(redirect)
+            .collect()
     }
 }
 

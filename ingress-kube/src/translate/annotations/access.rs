@@ -1,0 +1,72 @@
+//! Who may send requests. What cannot be read closes the paths: nobody may then.
+
+use ingress_core::Networks;
+
+use super::Fault;
+use super::list::{Annotation, Report, Scope, ValueKind};
+use super::policy::Treatment;
+
+pub(super) const ANNOTATIONS: &[Annotation] = &[
+    Annotation {
+        name: "allow-source-range",
+        meaning: "the addresses and ranges of the clients that may send requests, such as 10.0.0.0/8, 192.0.2.1",
+        value: ValueKind::Text,
+        scope: Scope::Gateway,
+        read: |settings, text, report| {
+            let networks = read(&mut settings.treatment, text, report);
+            settings.treatment.policy.access.allow = networks;
+        },
+    },
+    Annotation {
+        name: "deny-source-range",
+        meaning: "the addresses and ranges of the clients that may not send requests, whatever else is said",
+        value: ValueKind::Text,
+        scope: Scope::Gateway,
+        read: |settings, text, report| {
+            let networks = read(&mut settings.treatment, text, report);
+            settings.treatment.policy.access.deny = networks;
+        },
+    },
+];
+
+/// The ranges; without any, nobody may send requests.
+fn read(treatment: &mut Treatment, text: &str, report: Report<'_>) -> Option<Networks> {
+    match networks(text) {
+        Ok(networks) => Some(networks),
+        Err(fault) => {
+            report(fault);
+            treatment.policy.access.closed = true;
+            None
+        }
+    }
+}
+
+fn networks(text: &str) -> Result<Networks, Fault> {
+    let help =
+        "write IP addresses and ranges, such as 10.0.0.0/8, 192.0.2.1; until then these paths answer 503";
+    match text.parse::<Networks>() {
+        Ok(networks) if networks.is_empty() => Err(Fault::new("no address is named", help)),
+        Ok(networks) => Ok(networks),
+        Err(error) => Err(Fault::new(error.to_string(), help)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges() {
+        for (text, want) in [
+            ("10.0.0.0/8, 192.0.2.1", true),
+            ("2001:db8::/32\n10.0.0.1", true),
+            ("", false),
+            (" , ", false),
+            ("10.0.0.0/33", false),
+            ("office.example", false),
+            ("0.0.0.0/0; drop", false),
+        ] {
+            assert_eq!(networks(text).is_ok(), want, "{text:?}");
+        }
+    }
+}
