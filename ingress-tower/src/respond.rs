@@ -1,6 +1,6 @@
 //! Errors become responses here, and nowhere else.
 
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, Response, StatusCode, Version};
 
 use crate::{Body, Error};
@@ -10,7 +10,8 @@ use crate::{Body, Error};
 pub(crate) enum Shape {
     /// A status and a line of text.
     Http,
-    /// The same without the text: an answer to HEAD has no content (RFC 9110 section 9.3.2).
+    /// The same without the text, of which only the length is told: an answer to HEAD has no content (RFC 9110 section
+    /// 9.3.2).
     Head,
     /// The status of a call, in an answer that has only trailers.
     Grpc,
@@ -45,6 +46,9 @@ pub(crate) fn respond(error: Error, shape: Shape) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
+    if shape == Shape::Head {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(text(status).len()));
+    }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     if status == StatusCode::METHOD_NOT_ALLOWED {
         // The answer must have the field (RFC 9110 section 15.5.6).

@@ -291,6 +291,7 @@ async fn answers_of_its_own_to_head_have_no_content() {
         let request = http::Request::head(format!("http://{host}/")).body(empty()).unwrap();
         let answer = within("answer", client.send_request(request)).await.unwrap();
         assert_eq!(answer.status(), status);
+        assert!(answer.headers()["content-length"].to_str().is_ok_and(|length| length != "0"));
         let body = http_body_util::BodyExt::collect(answer.into_body()).await.unwrap().to_bytes();
         assert_eq!(body.len(), 0);
         let mut peer = gateway.client().await;
