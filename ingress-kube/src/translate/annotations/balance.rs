@@ -267,7 +267,7 @@ mod tests {
     fn affinities() {
         for (text, want) in [
             ("none", Some(Affinity::None)),
-            ("Cookie", Some(Affinity::Cookie(AffinityCookie::new("ingress-affinity")))),
+            ("Cookie", Some(Affinity::Cookie(affinity_cookie::default()))),
             ("source_address", Some(Affinity::Key(HashKey::SourceAddress))),
             ("header X-User", Some(Affinity::Key(HashKey::Header("x-user".into())))),
             ("cookie sid", None),
