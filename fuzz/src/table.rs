@@ -51,8 +51,11 @@ impl Case {
             let found = table
                 .lookup(&RequestHead::new(&request_host, &request_path))
                 .expect("no segment is ambiguous");
-            let found =
-                found.map(|found| number(found.backend(|_| ingress_core::Turn::Ticket(0)).expect("no rule is split").reference()));
+            let found = found.map(|found| {
+                number(
+                    found.backend(|_| ingress_core::Turn::Ticket(0)).expect("no rule is split").reference(),
+                )
+            });
             assert_eq!(found, oracle::find(&self.rules, host, path), "{host:?} {path:?} in {:?}", self.rules);
         }
     }

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use ingress_core::{
-    AmbiguousPath, AmbiguousPaths, Choice, Draw, HostFallthrough, Outcome, RequestHead, RequestPath, ResourceRef,
-    RouteMatch, RouteTable, Rule, Verdict,
+    AmbiguousPath, AmbiguousPaths, Choice, Draw, HostFallthrough, Outcome, RequestHead, RequestPath,
+    ResourceRef, RouteMatch, RouteTable, Rule, Verdict,
 };
 use ingress_kube::{Config, Object, ObjectKey, Origin, Store, Upstream, translate};
 
