@@ -171,13 +171,18 @@ impl Backend {
     }
 
     pub(crate) fn with_endpoints(&self, endpoints: EndpointSet) -> Self {
-        let backend = Self::new(self.reference.clone(), self.index, endpoints);
-        backend.with_policy(self.policy.clone())
+        let policy = self.policy.clone();
+        Self { policy, ..Self::new(self.reference.clone(), self.index, endpoints) }.prepared()
     }
 
     pub(crate) fn with_policy(&self, policy: Option<Arc<Policy>>) -> Self {
-        policy.iter().for_each(|policy| self.endpoints.prepare(policy.algorithm()));
-        Self { policy, ..self.clone() }
+        Self { policy, ..self.clone() }.prepared()
+    }
+
+    /// Works out what its own policy asks for, lest a request has to.
+    fn prepared(self) -> Self {
+        self.policy.iter().for_each(|policy| self.endpoints.prepare(policy.algorithm()));
+        self
     }
 
     /// What the rules point at.

@@ -164,17 +164,17 @@ impl EndpointSet {
             return Err(Unchosen::Nobody);
         }
         let here = (&self.pickers, 0..self.near);
-        let wide = (self.wide(), 0..self.usable);
+        let wide = || (self.wide(), 0..self.usable);
         let well = Gate { choice, all: false };
         let found = match self.lacks(choice, self.near) {
             false => self.draw_from(&well, here, 1),
             true if self.near < self.usable && !self.lacks(choice, self.usable) => {
-                self.draw_from(&well, wide.clone(), 0)
+                self.draw_from(&well, wide(), 0)
             }
             true => None,
         };
         // Nobody is left without an answer only because all are ejected.
-        let found = found.or_else(|| self.draw_from(&Gate { choice, all: true }, wide, 0));
+        let found = found.or_else(|| self.draw_from(&Gate { choice, all: true }, wide(), 0));
         found.ok_or_else(|| self.why_nobody(choice))
     }
 
