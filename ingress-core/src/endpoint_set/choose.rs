@@ -125,7 +125,8 @@ impl EndpointSet {
     /// Chooses an endpoint: its place among [`EndpointSet::all`].
     ///
     /// With [`Algorithm::RoundRobin`] and tickets counted up by one, each endpoint gets exactly its weight's share of every
-    /// period, as long as all can be used. Nothing is allocated, and of what threads share nothing is written, except
+    /// period, as long as all can be used. Nothing is allocated but what an algorithm needs of a set, when it is first asked
+    /// for ([`EndpointSet::prepare`]), and of what threads share nothing is written, except that a slow start begins, and
     /// that an ejection which has ended begins anew with the one request that tries its endpoint.
     ///
     /// # Errors

@@ -10,7 +10,8 @@ pub struct Limits {
     /// `None`, is any number.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub max_connections: Option<u32>,
-    /// How many requests all endpoints of a backend work on together. 0, or `None`, is any number.
+    /// How many requests all endpoints of a backend work on together, of those that have this limit. 0, or `None`, is any
+    /// number.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub max_requests: Option<u32>,
     /// How many requests for a backend wait where these numbers are reached, as long as a connection may take to be made;

@@ -60,21 +60,16 @@ impl<'t> Spread<'t> {
             return Some(Self { backend, policy: None, key: None, session: None });
         }
         let asked = asked();
-        let mut shares = found.backends().filter(|(_, weight)| *weight > 0);
-        let known = shares.find_map(|(backend, _)| {
-            let policy = of(backend)?;
-            let session = Session::of(backend, &policy, ids, asked.parts)?;
-            session.is_known().then_some((backend, policy, session))
-        });
-        if let Some((backend, policy, session)) = known {
-            let key = key::of(&policy, asked);
-            return Some(Self { backend, policy: Some(policy), key, session: Some(session) });
-        }
-        let backend = found.backend(|split| turn(policy::of([route, None, own]).as_deref(), split, asked))?;
+        let session = |backend: &Backend| Session::of(backend, &*of(backend)?, ids, asked.parts);
+        let mut shares = found.backends().filter(|(_, weight)| *weight > 0).map(|(backend, _)| backend);
+        let backend = match shares.find(|backend| session(backend).is_some_and(|session| session.is_known()))
+        {
+            Some(home) => home,
+            None => found.backend(|split| turn(policy::of([route, None, own]).as_deref(), split, asked))?,
+        };
         let policy = of(backend);
-        let session = policy.as_ref().and_then(|policy| Session::of(backend, policy, ids, asked.parts));
         let key = policy.as_ref().and_then(|policy| key::of(policy, asked));
-        Some(Self { backend, policy, key, session })
+        Some(Self { backend, policy, key, session: session(backend) })
     }
 }
 
