@@ -1,6 +1,8 @@
 //! gRPC calls of all four shapes, between a client and a server that others wrote.
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
+#[path = "support/plain.rs"]
+mod plain;
 mod support;
 
 use std::convert::Infallible;
@@ -8,7 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use http::uri::PathAndQuery;
 use hyper::body::Incoming;
@@ -16,51 +18,12 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use ingress_core::{Endpoint, Protocol};
 use ingress_tower::IngressService;
 use ingress_tower::server::Server;
+use plain::Plain;
 use support::*;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::transport::{Channel, Endpoint as Origin};
 use tonic::{Code, Request, Response, Status, Streaming};
-
-// ===== messages are bytes =====
-
-#[derive(Clone, Copy, Default)]
-struct Plain;
-
-impl Codec for Plain {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Plain {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        to.put(item);
-        Ok(())
-    }
-}
-
-impl Decoder for Plain {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(from.copy_to_bytes(from.remaining())))
-    }
-}
 
 // ===== the endpoint =====
 

@@ -5,6 +5,8 @@
 mod checked;
 #[path = "support/pki.rs"]
 mod pki;
+#[path = "support/plain.rs"]
+mod plain;
 mod support;
 
 use std::collections::HashMap;
@@ -12,7 +14,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::Bytes;
 use checked::{Checked, policy, until};
 use futures_util::stream;
 use http::{HeaderMap, Request, Response, Version};
@@ -23,9 +25,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use ingress_core::{Endpoint, HealthProtocol, Policy, Protocol, RouteTable};
 use ingress_tower::server::Server;
 use ingress_tower::tls::{Tls, trust};
+use plain::Plain;
 use support::*;
 use tokio::net::TcpListener;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::{Code, Status};
 
 /// How often each service was asked about.
@@ -44,43 +46,6 @@ fn grpc(service: &str) -> Policy {
 }
 
 // ===== a server that others wrote =====
-
-#[derive(Clone, Copy, Default)]
-struct Plain;
-
-impl Codec for Plain {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Plain {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        to.put(item);
-        Ok(())
-    }
-}
-
-impl Decoder for Plain {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(from.copy_to_bytes(from.remaining())))
-    }
-}
 
 /// The service that a `HealthCheckRequest` names.
 fn service_of(message: &[u8]) -> &str {

@@ -7,11 +7,9 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use ingress_core::BackendRef;
 use tokio::time::{Instant, Sleep};
 
-use crate::error::Kind;
-use crate::{Body, BoxError, Error};
+use crate::{Body, BoxError};
 
 /// The body of an answer, until the time is up.
 struct Timed {
@@ -19,18 +17,20 @@ struct Timed {
     end: Pin<Box<Sleep>>,
 }
 
-/// Waits for an answer, and lets its body have what is left of the time. What has left HTTP is not concerned.
-pub(super) async fn until(
-    end: Instant,
-    answer: impl Future<Output = Result<Response<Body>, Error>>,
-    backend: &BackendRef,
-) -> Result<Response<Body>, Error> {
-    let answer = tokio::time::timeout_at(end, answer).await;
-    let response = answer.map_err(|_| Error::new(Kind::Timeout).of_backend(backend, None))??;
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS || response.body().is_end_stream() {
-        return Ok(response);
+/// Waits as long as there is time; any time, where there is no end.
+pub(crate) async fn by<T>(end: Option<Instant>, what: impl Future<Output = T>) -> Option<T> {
+    match end {
+        Some(end) => tokio::time::timeout_at(end, what).await.ok(),
+        None => Some(what.await),
     }
-    Ok(response.map(|body| Body::new(Timed { body, end: Box::pin(tokio::time::sleep_until(end)) })))
+}
+
+/// Lets the body of an answer have what is left of the time. What has left HTTP is not concerned.
+pub(super) fn bound(end: Instant, response: Response<Body>) -> Response<Body> {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS || response.body().is_end_stream() {
+        return response;
+    }
+    response.map(|body| Body::new(Timed { body, end: Box::pin(tokio::time::sleep_until(end)) }))
 }
 
 impl HttpBody for Timed {

@@ -24,6 +24,7 @@ use crate::{Body, BoxError, Error};
 
 use rewrite::Facts;
 
+pub(crate) use deadline::by;
 pub(crate) use merged::of;
 pub(crate) use retry::{Budgets, Retry};
 pub(crate) use rewrite::prefix;
@@ -77,11 +78,10 @@ where
     let retry = Retry::new(policy, &request, &state.budgets, &matched.backend);
     let limit = policy.request_timeout.and_then(Timeout::limit);
     let end = limit.map(|limit| Instant::now() + limit);
-    let reference = matched.backend.reference().clone();
     let treatment = Treatment { policy, queues: &state.queues, retry, end };
-    let answer = proxy::forward(client, matched, request, Some(treatment));
-    match end {
-        Some(end) => deadline::until(end, answer, &reference).await,
-        None => answer.await,
-    }
+    let response = proxy::forward(client, matched, request, Some(treatment)).await?;
+    Ok(match end {
+        Some(end) => deadline::bound(end, response),
+        None => response,
+    })
 }

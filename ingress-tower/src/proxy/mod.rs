@@ -14,18 +14,19 @@ pub(crate) mod upgrade;
 pub(crate) mod upgrade;
 
 use std::future::poll_fn;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::{PathAndQuery, Scheme, Uri};
 use http::{Request, Response, StatusCode, Version};
 use http_body_util::LengthLimitError;
 use ingress_core::{Backend, BackendRef, Endpoint, EndpointAddress, Policy, Protocol, RequestPath};
+use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::error::Kind;
 use crate::layer::Matched;
-use crate::policy::Retry;
+use crate::policy::{self, Retry};
 use crate::spread::{Chooser, Queues, Recording, Session};
 use crate::{Body, BodyError, BoxError, Error};
 
@@ -42,7 +43,7 @@ pub(crate) struct Treatment<'p> {
     pub(crate) queues: &'p Queues,
     pub(crate) retry: Option<Retry<'p>>,
     /// When the answer must have begun.
-    pub(crate) end: Option<tokio::time::Instant>,
+    pub(crate) end: Option<Instant>,
 }
 
 /// Sends a request to an endpoint of the backend that it was matched with, and returns its response.
@@ -69,7 +70,13 @@ where
         let request_id = request.headers().get(headers::X_REQUEST_ID).cloned();
         Recording { generation, request_id }
     });
-    let mut chooser = Chooser::begin(backend, limited, key, session).await?.record(recording);
+    let reference = end.map(|_| backend.reference().clone());
+    let begun = policy::by(end, Chooser::begin(backend, limited, key, session)).await;
+    let begun = begun.unwrap_or_else(|| {
+        let backend = reference.iter();
+        Err(backend.fold(Error::new(Kind::Timeout), |error, backend| error.of_backend(backend, None)))
+    });
+    let mut chooser = begun?.record(recording);
     let mut failing_since: Option<Instant> = None;
     loop {
         let Some(endpoint) = chooser.endpoint() else { return Err(Error::new(Kind::NoEndpoint)) };
@@ -78,13 +85,14 @@ where
             // Nobody leaves HTTP/2 as a whole for another protocol.
             *request.version_mut() = Version::HTTP_11;
         }
-        let sent = send_until(end, &mut client, request).await;
+        let sent = policy::by(end, send(&mut client, request)).await;
+        let sent = sent.unwrap_or_else(|| Err(TimedOut.into()));
         chooser.note(ending::of(&sent, policy));
+        let has_time = end.is_none_or(|end| Instant::now() < end);
+        let retry = retry.as_mut().filter(|_| has_time);
         let (again, place) = match sent {
             Ok(response) => {
-                let again = retry
-                    .as_mut()
-                    .and_then(|retry| retry.after_status(response.status(), || chooser.other()));
+                let again = retry.and_then(|retry| retry.after_status(response.status(), || chooser.other()));
                 match again {
                     Some(again) => again,
                     None => return answer(response, upgrading, chooser, session, policy),
@@ -94,17 +102,14 @@ where
                 Ok(unsent) => {
                     let (again, source) = unsent.into_parts();
                     let since = *failing_since.get_or_insert_with(Instant::now);
-                    let other = chooser.other().filter(|_| since.elapsed() < OTHER_ENDPOINTS_FOR);
+                    let in_time = has_time && since.elapsed() < OTHER_ENDPOINTS_FOR;
+                    let other = chooser.other().filter(|_| in_time);
                     let error = || chooser.blame(Error::with_source(Kind::Connect, source));
                     (again, other.ok_or_else(error)?)
                 }
                 Err(error) => {
                     let error = chooser.blame(classify(error));
-                    if end.is_some_and(|end| end <= tokio::time::Instant::now()) {
-                        return Err(error);
-                    }
-                    let again =
-                        retry.as_mut().and_then(|retry| retry.after_error(&error, || chooser.other()));
+                    let again = retry.and_then(|retry| retry.after_error(&error, || chooser.other()));
                     again.ok_or(error)?
                 }
             },
@@ -144,25 +149,6 @@ where
         None => response = response.map(|body| body.with_flight(flight)),
     }
     Ok(response)
-}
-
-/// As [`send`], but an endpoint that did not begin to answer by then has failed.
-async fn send_until<C>(
-    end: Option<tokio::time::Instant>,
-    client: &mut C,
-    request: Request<Body>,
-) -> Result<C::Response, BoxError>
-where
-    C: Service<Request<Body>>,
-    C::Error: Into<BoxError>,
-{
-    match end {
-        None => send(client, request).await,
-        Some(end) => match tokio::time::timeout_at(end, send(client, request)).await {
-            Ok(sent) => sent,
-            Err(_) => Err(TimedOut.into()),
-        },
-    }
 }
 
 pub(crate) async fn send<C>(client: &mut C, request: Request<Body>) -> Result<C::Response, BoxError>
