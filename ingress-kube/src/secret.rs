@@ -12,6 +12,10 @@ const KEY: &str = "tls.key";
 const OCSP: &str = "tls.ocsp-staple";
 /// The certificates of authorities, in Secrets of this type and in others.
 const AUTHORITIES: &str = "ca.crt";
+/// Names and hashes of passwords, as `htpasswd` writes them.
+const USERS: &str = "auth";
+/// A JSON Web Key Set.
+const KEYS: &str = "jwks.json";
 
 /// What a Secret of type `kubernetes.io/tls` holds.
 #[derive(Clone, Copy)]
@@ -32,6 +36,16 @@ pub type LoadCertificate = fn(&TlsData<'_>) -> Result<Certificate, Box<dyn Error
 /// Makes of the certificates of authorities, as PEM, what the program's TLS library checks endpoints with, or says why it
 /// cannot. `ingress_tower::tls::trust` does it for rustls.
 pub type LoadTrust = fn(&[u8]) -> Result<Trust, Box<dyn Error + Send + Sync>>;
+
+/// Names and hashes of passwords in a Secret.
+pub(crate) fn users(secret: &Secret) -> Option<&[u8]> {
+    Some(secret.data.as_ref()?.get(USERS)?.0.as_slice())
+}
+
+/// The JSON Web Key Set in a Secret.
+pub(crate) fn keys(secret: &Secret) -> Option<&[u8]> {
+    Some(secret.data.as_ref()?.get(KEYS)?.0.as_slice())
+}
 
 /// The certificates of authorities in a Secret, as PEM.
 pub(crate) fn authorities(secret: &Secret) -> Option<&[u8]> {
@@ -60,6 +74,6 @@ pub(crate) fn drop_unread(secret: &mut Secret) {
     let written = secret.string_data.take().unwrap_or_default();
     let data = secret.data.get_or_insert_default();
     data.extend(written.into_iter().map(|(name, text)| (name, k8s_openapi::ByteString(text.into_bytes()))));
-    data.retain(|name, _| [CHAIN, KEY, OCSP, AUTHORITIES].contains(&name.as_str()));
+    data.retain(|name, _| [CHAIN, KEY, OCSP, AUTHORITIES, USERS, KEYS].contains(&name.as_str()));
     secret.immutable = None;
 }

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::StatusCode;
 use http::uri::Authority;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use ingress_core::{AmbiguousPath, BackendRef, HostError, PathError};
 
 use crate::Chosen;
@@ -25,6 +25,8 @@ struct Inner {
     backend: Option<BackendRef>,
     endpoint: Option<Authority>,
     chosen: Option<Chosen>,
+    /// Fields of the answer.
+    fields: Option<Box<HeaderMap>>,
     source: Option<BoxError>,
 }
 
@@ -38,6 +40,12 @@ pub(crate) enum Kind {
     NotRouted,
     Forbidden,
     Closed,
+    Unauthorized,
+    NoCertificate,
+    AuthFailed,
+    RateLimited,
+    TooManyRequests,
+    Maintenance,
     Rewrite,
     RedirectLoop,
     NoEndpoint,
@@ -62,12 +70,29 @@ impl Error {
     }
 
     pub(crate) fn new(kind: Kind) -> Self {
-        Self(Arc::new(Inner { kind, backend: None, endpoint: None, chosen: None, source: None }))
+        Self::of(kind, None)
     }
 
     pub(crate) fn with_source(kind: Kind, source: impl Into<BoxError>) -> Self {
-        let source = Some(source.into());
-        Self(Arc::new(Inner { kind, backend: None, endpoint: None, chosen: None, source }))
+        Self::of(kind, Some(source.into()))
+    }
+
+    fn of(kind: Kind, source: Option<BoxError>) -> Self {
+        let (backend, endpoint, chosen, fields) = Default::default();
+        Self(Arc::new(Inner { kind, backend, endpoint, chosen, fields, source }))
+    }
+
+    /// Adds a field to its answer.
+    pub(crate) fn with_field(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.fields.get_or_insert_default().append(name, value);
+        }
+        self
+    }
+
+    /// The fields of its answer besides those that every error's has.
+    pub(crate) fn fields(&self) -> Option<&HeaderMap> {
+        self.0.fields.as_deref()
     }
 
     pub(crate) fn of_backend(self, backend: &BackendRef, endpoint: Option<Authority>) -> Self {
@@ -98,11 +123,16 @@ impl Error {
             }
             Kind::Tunnel => StatusCode::METHOD_NOT_ALLOWED,
             Kind::Coding => StatusCode::NOT_IMPLEMENTED,
-            Kind::Forbidden => StatusCode::FORBIDDEN,
+            Kind::Unauthorized => StatusCode::UNAUTHORIZED,
+            Kind::Forbidden | Kind::NoCertificate => StatusCode::FORBIDDEN,
+            Kind::RateLimited | Kind::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Kind::NotRouted => StatusCode::NOT_FOUND,
-            Kind::Closed | Kind::NoEndpoint | Kind::Overloaded | Kind::NoResource => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Kind::AuthFailed
+            | Kind::Closed
+            | Kind::Maintenance
+            | Kind::NoEndpoint
+            | Kind::Overloaded
+            | Kind::NoResource => StatusCode::SERVICE_UNAVAILABLE,
             Kind::Connect | Kind::Upstream => StatusCode::BAD_GATEWAY,
             Kind::Timeout => StatusCode::GATEWAY_TIMEOUT,
             Kind::LargeBody => StatusCode::PAYLOAD_TOO_LARGE,
@@ -126,6 +156,12 @@ impl Error {
             Kind::Overloaded => "overloaded",
             Kind::Forbidden => "forbidden",
             Kind::Closed => "closed",
+            Kind::Unauthorized => "unauthorized",
+            Kind::NoCertificate => "no_client_certificate",
+            Kind::AuthFailed => "auth_failed",
+            Kind::RateLimited => "rate_limited",
+            Kind::TooManyRequests => "too_many_requests",
+            Kind::Maintenance => "maintenance",
             Kind::Rewrite => "bad_rewrite",
             Kind::RedirectLoop => "redirect_loop",
             Kind::NoResource => "no_resource",
@@ -203,6 +239,12 @@ impl fmt::Display for Error {
             Kind::NotRouted => "no route takes the request",
             Kind::Forbidden => "the client may not send requests to the route",
             Kind::Closed => "what is said of who may send requests to the route cannot be used",
+            Kind::Unauthorized => "the client did not prove who it is",
+            Kind::NoCertificate => "the client has no certificate that the route accepts",
+            Kind::AuthFailed => "whoever says who may pass did not answer",
+            Kind::RateLimited => "the client sent more requests than it may",
+            Kind::TooManyRequests => "the client has as many requests open as it may",
+            Kind::Maintenance => "the service is being worked on",
             Kind::Rewrite => "what the route makes of the request is no host or path",
             Kind::RedirectLoop => "the route redirects the request to where it came",
             Kind::Overloaded => "the backend has as much to do as it may",

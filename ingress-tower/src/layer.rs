@@ -11,7 +11,7 @@ use ingress_core::{Backend, EndpointIdKey, Policy, TableReader, endpoint_id_key}
 use tower_layer::Layer;
 
 use crate::error::Kind;
-use crate::policy::{self, Budgets};
+use crate::policy::{self, Budgets, Treated};
 use crate::proxy::forwarded_path;
 use crate::proxy::origin::{Origin, Origins, Peer, Via};
 use crate::service::Ingress;
@@ -78,7 +78,9 @@ const MAX_TARGET_LEN: usize = 8 * 1024;
 pub(crate) struct Matched {
     pub(crate) backend: Arc<Backend>,
     pub(crate) path: PathAndQuery,
-    pub(crate) policy: Option<Arc<Policy>>,
+    pub(crate) policy: Option<Arc<Treated>>,
+    /// The backends that the policy names besides.
+    pub(crate) others: Vec<Arc<Backend>>,
     pub(crate) captures: Option<Captures>,
     /// How many bytes of the path the route's prefix takes, where its policy replaces it.
     pub(crate) prefix: Option<usize>,
@@ -246,14 +248,17 @@ impl<C> Shared<C> {
             let Some(found) = table.lookup(&match_route::head(parts, &target))? else { return Ok(None) };
             let client = || self.client(&parts.headers, &parts.extensions);
             let asked = || Asked { parts, host, path, client: client() };
-            let spread = Spread::new(&found, self.policy.as_ref(), &self.ids, asked);
+            let spread = Spread::new(&found, (self.policy.as_ref(), &self.state), &self.ids, asked);
             let Spread { backend, policy, key, session } =
                 spread.ok_or_else(|| Error::new(Kind::NoEndpoint))?;
-            let prefix = policy::prefix(policy.as_deref(), found.route);
+            let prefix = policy::prefix(policy.as_deref().map(|policy| &**policy), found.route);
+            let others = policy.iter().flat_map(|policy| policy.backends());
+            let others = others.filter_map(|other| table.backend(other).cloned()).collect();
             let recorded = self.record_choices.then(|| table.generation());
             Ok::<_, Error>(Some((
                 backend.clone(),
                 policy,
+                others,
                 Captures::of(&found, path),
                 prefix,
                 key,
@@ -261,11 +266,16 @@ impl<C> Shared<C> {
                 recorded,
             )))
         })?;
-        let Some((backend, policy, captures, prefix, key, session, recorded)) = found else {
+        let Some((backend, policy, others, captures, prefix, key, session, recorded)) = found else {
             return Ok(None);
         };
         let path = forwarded_path(&parts.uri, path)?;
-        Ok(Some(Matched { backend, path, policy, captures, prefix, key, session, recorded }))
+        Ok(Some(Matched { backend, path, policy, others, captures, prefix, key, session, recorded }))
+    }
+
+    /// What holds where nothing else is said.
+    pub(crate) fn policy(&self) -> Option<&Arc<Policy>> {
+        self.policy.as_ref()
     }
 
     /// The client's address, as trusted proxies tell it.
@@ -297,6 +307,12 @@ impl<C: fmt::Debug> fmt::Debug for Shared<C> {
 }
 
 impl Matched {
+    /// A request of the gateway's own.
+    pub(crate) fn aside(backend: Arc<Backend>, path: PathAndQuery) -> Self {
+        let (policy, others, captures, prefix, key, session, recorded) = Default::default();
+        Self { backend, path, policy, others, captures, prefix, key, session, recorded }
+    }
+
     pub(crate) fn no_resource(&self) -> Error {
         Error::new(Kind::NoResource).of_backend(self.backend.reference(), None)
     }

@@ -58,6 +58,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod body;
+mod bounds;
 mod captures;
 #[cfg(feature = "client")]
 mod client;

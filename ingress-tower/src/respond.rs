@@ -74,9 +74,13 @@ pub(crate) fn refuse(error: Error, method: &Method, version: Version) -> Respons
 fn respond_to_call(error: Error) -> Response<Body> {
     // What clients make of an HTTP status themselves (doc/http-grpc-status-mapping.md).
     let status = match error.status() {
+        StatusCode::UNAUTHORIZED => "16",
         StatusCode::FORBIDDEN => "7",
         StatusCode::NOT_FOUND => "12",
-        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => "14",
+        StatusCode::TOO_MANY_REQUESTS
+        | StatusCode::BAD_GATEWAY
+        | StatusCode::SERVICE_UNAVAILABLE
+        | StatusCode::GATEWAY_TIMEOUT => "14",
         StatusCode::BAD_REQUEST => "13",
         _ => "2",
     };
@@ -93,6 +97,10 @@ fn respond_to_call(error: Error) -> Response<Body> {
 
 /// Says in the extensions what went wrong, and where.
 fn tell(error: Error, response: &mut Response<Body>) {
+    if let Some(fields) = error.fields() {
+        let fields = fields.iter().map(|(name, value)| (name.clone(), value.clone()));
+        response.headers_mut().extend(fields);
+    }
     let extensions = response.extensions_mut();
     if let Some(chosen) = error.chosen() {
         extensions.insert(chosen.clone());
@@ -103,12 +111,14 @@ fn tell(error: Error, response: &mut Response<Body>) {
 fn text(status: StatusCode) -> &'static str {
     match status {
         StatusCode::BAD_REQUEST => "400 Bad Request\n",
+        StatusCode::UNAUTHORIZED => "401 Unauthorized\n",
         StatusCode::FORBIDDEN => "403 Forbidden\n",
         StatusCode::NOT_FOUND => "404 Not Found\n",
         StatusCode::METHOD_NOT_ALLOWED => "405 Method Not Allowed\n",
         StatusCode::REQUEST_TIMEOUT => "408 Request Timeout\n",
         StatusCode::PAYLOAD_TOO_LARGE => "413 Content Too Large\n",
         StatusCode::URI_TOO_LONG => "414 URI Too Long\n",
+        StatusCode::TOO_MANY_REQUESTS => "429 Too Many Requests\n",
         StatusCode::MISDIRECTED_REQUEST => "421 Misdirected Request\n",
         StatusCode::NOT_IMPLEMENTED => "501 Not Implemented\n",
         StatusCode::BAD_GATEWAY => "502 Bad Gateway\n",

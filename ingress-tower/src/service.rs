@@ -11,12 +11,14 @@ use ingress_core::BackendRef;
 use tower::ServiceExt;
 use tower_service::Service;
 
+use crate::bounds::Client;
 use crate::error::Kind;
 use crate::future::ResponseFuture;
 use crate::layer::{IngressLayer, Matched, Shared};
+use crate::policy::{self, Call};
 use crate::proxy::{forward, headers, upgrade};
 use crate::respond::{Shape, refuse, respond};
-use crate::{Body, BoxError, Error, match_route, policy};
+use crate::{Body, BoxError, Error, match_route};
 
 /// A service with the routing table in front, made by [`IngressLayer`].
 ///
@@ -82,6 +84,7 @@ where
     C: Service<Request<Body>, Response = Response<UpstreamBody>, Error: Into<BoxError>, Future: Send>
         + Clone
         + Send
+        + Sync
         + 'static,
     ReqBody: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     InnerBody: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
@@ -117,35 +120,25 @@ where
         if let Some(captures) = matched.captures.take() {
             request.extensions_mut().insert(captures);
         }
-        if let Some(policy) = &matched.policy {
-            let asked = (&mut matched.path, matched.prefix);
-            match policy::before(policy, client, asked, &mut request) {
-                Ok(None) => {}
-                Ok(Some(answer)) => return ResponseFuture::ready(answer),
-                Err(error) => {
-                    let error = error.of_backend(matched.backend.reference(), None);
-                    let shape = Shape::of(request.method(), request.headers());
-                    return ResponseFuture::ready(respond(error, shape));
-                }
-            }
+        if let Some(treated) = matched.policy.take() {
+            *request.uri_mut() = matched.path.clone().into();
+            let call = Call { shared: self.shared.clone(), matched, treated, client, version };
+            return ResponseFuture::boxed(policy::serve(call, request));
         }
         serve(&self.shared, matched, request, version)
     }
 }
 
-/// Hands a matched and prepared request to whoever answers for its backend; `version` is the client's.
+/// Hands a matched and prepared request without a policy to whoever answers for its backend; `version` is the client's.
 fn serve<S, C, ReqBody, B>(
     shared: &Shared<C>,
-    mut matched: Matched,
+    matched: Matched,
     mut request: Request<Body>,
     version: Version,
 ) -> ResponseFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>>,
-    C: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
-        + Clone
-        + Send
-        + 'static,
+    C: Client<B>,
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     let shape = Shape::of(request.method(), request.headers());
@@ -160,12 +153,8 @@ where
         return ResponseFuture::ready(respond(matched.no_resource(), shape));
     }
     let client = shared.client.clone();
-    let treated = matched.policy.take().map(|policy| (policy, shared.state.clone()));
     ResponseFuture::boxed(async move {
-        let answer = match treated {
-            Some((policy, state)) => policy::forward(client, &state, matched, &policy, request).await,
-            None => forward(client, matched, request, None).await,
-        };
+        let answer = forward(client, matched, request, None).await;
         let mut response = answer.unwrap_or_else(|error| respond(error, shape));
         if response.status() == StatusCode::NOT_MODIFIED && version < Version::HTTP_2 {
             response.body_mut().silence();

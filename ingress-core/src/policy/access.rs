@@ -95,10 +95,15 @@ impl serde::Serialize for Networks {
 impl Access {
     /// Whether a client with this address may send requests.
     pub fn admits(&self, client: Option<IpAddr>) -> bool {
-        let denied = self.deny.as_ref().is_some_and(|deny| client.is_none_or(|client| deny.contains(client)));
         let allowed =
             self.allow.as_ref().is_none_or(|allow| client.is_some_and(|client| allow.contains(client)));
-        allowed && !denied && !self.closed
+        allowed && !self.denies(client)
+    }
+
+    /// Whether a client with this address may send no requests, whatever else it proves.
+    pub fn denies(&self, client: Option<IpAddr>) -> bool {
+        let denied = self.deny.as_ref().is_some_and(|deny| client.is_none_or(|client| deny.contains(client)));
+        denied || self.closed
     }
 
     /// What it says, and what it leaves open as `other` says it. What is closed stays closed.

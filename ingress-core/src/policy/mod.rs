@@ -1,8 +1,23 @@
 //! How requests are treated, beyond where they go.
 
 mod access;
+mod authentication;
+mod basic_auth;
+mod callee;
+mod canary;
+mod client_certificate;
+mod client_limits;
+mod compression;
+mod cors;
+mod custom;
+mod error_pages;
+mod external_auth;
+mod fixed;
+mod headers;
 mod health_check;
+mod jwt;
 mod limits;
+mod mirror;
 mod outlier;
 mod rewrite;
 mod spread;
@@ -13,15 +28,30 @@ use std::fmt;
 use std::time::Duration;
 
 pub use access::{Access, Networks, NetworksError};
+pub use authentication::Authentication;
+pub use basic_auth::{BasicAuth, Users};
+pub use callee::{Callee, CalleeAddress};
+pub use canary::Canary;
+pub use client_certificate::ClientCertificate;
+pub use client_limits::ClientLimits;
+pub use compression::Compression;
+pub use cors::Cors;
+pub use custom::Custom;
+pub use error_pages::ErrorPages;
+pub use external_auth::ExternalAuth;
+pub use fixed::{FixedAnswer, Maintenance};
+pub use headers::Headers;
 pub use health_check::{HealthCheck, HealthProtocol};
+pub use jwt::{Jwt, JwtKeys};
 pub use limits::Limits;
+pub use mirror::Mirror;
 pub use outlier::{Failures, Outlier};
 pub use rewrite::{HttpsRedirect, PathRewrite, Redirect, RedirectScheme, RedirectStatus, Rewrite, Www};
 pub use spread::{Affinity, AffinityCookie, HashKey, SlowStart};
 pub use template::{Part, Template, TemplateError, Variable};
 pub use tls::{Trust, UpstreamTls};
 
-use crate::{Algorithm, Protocol};
+use crate::{Algorithm, BackendRef, Protocol};
 
 /// How requests are treated: those of a rule, or those for a backend. What is `None` is left to whoever serves the table.
 ///
@@ -99,6 +129,39 @@ pub struct Policy {
     /// What endpoints are asked for in place of what clients asked for.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Rewrite::is_default"))]
     pub rewrite: Rewrite,
+    /// What a client has to prove.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Authentication::is_default"))]
+    pub authentication: Authentication,
+    /// How much each client may ask for.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "ClientLimits::is_default"))]
+    pub client_limits: ClientLimits,
+    /// What is changed in the fields of requests and answers.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Headers::is_default"))]
+    pub headers: Headers,
+    /// What scripts of other sites may do.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub cors: Option<Cors>,
+    /// How answers are compressed.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub compression: Option<Compression>,
+    /// Where copies of requests are sent.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub mirror: Option<Mirror>,
+    /// What clients see in place of errors.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "ErrorPages::is_default"))]
+    pub error_pages: ErrorPages,
+    /// Whether clients are told that the service is being worked on.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Maintenance::is_default"))]
+    pub maintenance: Maintenance,
+    /// The answer to every request, without asking an endpoint.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub answer: Option<FixedAnswer>,
+    /// Which requests go to a new version of a Service.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub canary: Option<Canary>,
+    /// Policies of the embedding program.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Custom::is_default"))]
+    pub custom: Custom,
 }
 
 /// How long something may take.
@@ -190,7 +253,26 @@ impl Policy {
             www: self.www.or(other.www),
             redirect: self.redirect.or(&other.redirect),
             rewrite: self.rewrite.or(&other.rewrite),
+            authentication: self.authentication.or(&other.authentication),
+            client_limits: self.client_limits.or(&other.client_limits),
+            headers: self.headers.or(&other.headers),
+            cors: self.cors.as_ref().or(other.cors.as_ref()).cloned(),
+            compression: self.compression.as_ref().or(other.compression.as_ref()).cloned(),
+            mirror: self.mirror.as_ref().or(other.mirror.as_ref()).cloned(),
+            error_pages: self.error_pages.or(&other.error_pages),
+            maintenance: self.maintenance.or(&other.maintenance),
+            answer: self.answer.as_ref().or(other.answer.as_ref()).cloned(),
+            canary: self.canary.as_ref().or(other.canary.as_ref()).cloned(),
+            custom: self.custom.or(&other.custom),
         }
+    }
+
+    /// The backends that the gateway asks on its own account, besides those of the rule. A table has them as long as a
+    /// rule with this policy is in it ([`RouteTable::backend`](crate::RouteTable::backend)).
+    pub fn backends(&self) -> impl Iterator<Item = &BackendRef> {
+        let mirror = self.mirror.as_ref().map(|mirror| &mirror.backend);
+        let pages = self.error_pages.backend.as_ref();
+        self.authentication.backends().chain(mirror).chain(pages)
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
+use rpds::HashTrieMapSync;
 
 use super::radix::Radix;
 use crate::split::{Split, SplitRef};
@@ -14,6 +15,8 @@ use crate::{Backend, BackendRef, Backends, Endpoint, EndpointSet, Locality, Poli
 #[derive(Clone, Debug, Default)]
 pub(super) struct BackendTable {
     places: Radix<Option<Serving>>,
+    /// Backends that policies name.
+    named: HashTrieMapSync<BackendRef, u32>,
     backends: usize,
     endpoints: usize,
 }
@@ -31,6 +34,8 @@ pub(super) struct Registry {
     pub(super) table: BackendTable,
     backends: HashMap<BackendRef, Entry, RandomState>,
     splits: HashMap<SplitRef, (u32, u32), RandomState>,
+    /// How often policies name a backend.
+    named: HashMap<BackendRef, u32, RandomState>,
     free: Vec<u32>,
     next: u32,
     locality: Locality,
@@ -56,6 +61,11 @@ impl BackendTable {
             Serving::Backend(backend) => Some(backend),
             Serving::Split(_) => None,
         }
+    }
+
+    /// A backend that a policy names.
+    pub(super) fn named(&self, reference: &BackendRef) -> Option<&Arc<Backend>> {
+        self.backend(*self.named.get(reference)?)
     }
 
     /// All backends, in the order of their references.
@@ -174,6 +184,31 @@ impl Registry {
             if !entry.is_set() {
                 self.forget(reference);
             }
+        }
+    }
+
+    /// Keeps the backends that a policy names, until they are given back as often.
+    pub(super) fn acquire_named(&mut self, policy: Option<&Policy>) {
+        for reference in policy.into_iter().flat_map(Policy::backends) {
+            let number = self.acquire_backend(reference);
+            let uses = self.named.entry(reference.clone()).or_default();
+            *uses += 1;
+            if *uses == 1 {
+                self.table.named.insert_mut(reference.clone(), number);
+            }
+        }
+    }
+
+    /// Takes back what [`Registry::acquire_named`] kept.
+    pub(super) fn release_named(&mut self, policy: Option<&Policy>) {
+        for reference in policy.into_iter().flat_map(Policy::backends) {
+            let Some(uses) = self.named.get_mut(reference) else { continue };
+            *uses -= 1;
+            if *uses == 0 {
+                self.named.remove(reference);
+                self.table.named.remove_mut(reference);
+            }
+            self.release_backend(reference);
         }
     }
 

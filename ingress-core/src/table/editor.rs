@@ -87,13 +87,16 @@ impl TableEditor {
         self.note_findings(&host, found);
         // The old numbers are given back after the new ones are taken, so that what stays keeps its number.
         let backends: Vec<u32> = rules.iter().map(|rule| self.backends.acquire(&rule.backends)).collect();
+        rules.iter().for_each(|rule| self.backends.acquire_named(rule.policy.as_deref()));
         let routes = (!rules.is_empty() || self.hosts.reserved().names(&host))
             .then(|| host::compile(&host, rules, &backends, self.hosts.path_hasher()));
         let before = self.routes_of(&host).map(backends_of).unwrap_or_default();
+        let policies = self.routes_of(&host).map(policies_of).unwrap_or_default();
         self.routes = self.routes + backends.len() - before.len();
         self.served_hosts =
             self.served_hosts + usize::from(!backends.is_empty()) - usize::from(!before.is_empty());
         before.into_iter().for_each(|number| self.backends.release(number));
+        policies.iter().for_each(|policy| self.backends.release_named(Some(policy)));
         self.changed.insert(host, routes);
     }
 
@@ -255,6 +258,12 @@ impl TableEditor {
         found.shadowed.iter().for_each(|rule| self.add_unserved(rule.clone()));
         self.host_findings.insert(host.clone(), found);
     }
+}
+
+/// The policies of a host's routes that name backends.
+fn policies_of(host: Host<'_>) -> Vec<Arc<Policy>> {
+    let policies = (0..host.len()).filter_map(|route| host.policy(route));
+    policies.filter(|policy| policy.backends().next().is_some()).cloned().collect()
 }
 
 /// The numbers of what serves the routes of a host.

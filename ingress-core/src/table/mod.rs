@@ -36,7 +36,7 @@ pub use route::{Route, RouteMatch};
 pub use unserved::UnservedRule;
 
 use crate::path::MarkedPath;
-use crate::{Backend, Certificate, HostMatch, RequestHead};
+use crate::{Backend, BackendRef, Certificate, HostMatch, RequestHead};
 use backends::BackendTable;
 use certificates::Certificates;
 use hosts::HostIndex;
@@ -170,6 +170,11 @@ impl RouteTable {
     /// All backends that a route points at, in the order of their references. They are sorted by each call.
     pub fn backends(&self) -> impl ExactSizeIterator<Item = &Arc<Backend>> {
         self.backends.sorted().into_iter()
+    }
+
+    /// A backend that a rule's policy names; see [`Policy::backends`](crate::Policy::backends).
+    pub fn backend(&self, reference: &BackendRef) -> Option<&Arc<Backend>> {
+        self.backends.named(reference)
     }
 
     /// How many backends the routes point at.

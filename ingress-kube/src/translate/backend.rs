@@ -23,8 +23,8 @@ pub(super) enum Place {
     Path { rule: usize, path: usize },
     /// `spec.defaultBackend`.
     Default,
-    /// The annotation `split`.
-    Split,
+    /// An annotation.
+    Annotation(&'static str),
 }
 
 /// What serves a path: what its backend points at, or the Services that share its requests, on the same port.
@@ -48,8 +48,9 @@ pub(super) fn resolve_shared(
             return nowhere(stored, &service.name).into();
         }
     };
-    let share =
-        |&(name, weight): &(&str, u32)| (use_service(stored, name, port.clone(), Place::Split, out), weight);
+    let share = |&(name, weight): &(&str, u32)| {
+        (use_service(stored, name, port.clone(), Place::Annotation("split"), out), weight)
+    };
     Backends::split(shares.iter().map(share))
 }
 
@@ -154,14 +155,14 @@ impl Place {
         match self {
             Self::Path { rule, path } => format!("spec.rules[{rule}].http.paths[{path}].backend"),
             Self::Default => "spec.defaultBackend".into(),
-            Self::Split => annotations::field("split"),
+            Self::Annotation(name) => annotations::field(name),
         }
     }
 
     /// A field inside `backend.service`; an annotation has no fields.
     pub(super) fn service_field(self, inside: &str) -> String {
         match self {
-            Self::Split => self.field(),
+            Self::Annotation(_) => self.field(),
             _ => format!("{}.service{inside}", self.field()),
         }
     }

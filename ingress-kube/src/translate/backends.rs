@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use ingress_core::{BackendRef, Code, Diagnostic, Endpoint, Policy, PortRef, ServiceRef};
 
-use super::authorities::Authorities;
 use super::by_owner::{ByOwner, Edits};
 use super::hints;
 use super::key::Key;
+use super::secret_users::SecretUsers;
 use super::service::{Lookup, Problem, Resolved};
 use crate::Store;
 
@@ -30,7 +30,7 @@ pub(super) struct Backends {
     /// Ports that lost a user.
     left: Vec<Arc<ServiceRef>>,
     /// Who names a Secret.
-    authorities: Authorities<Arc<ServiceRef>>,
+    secrets: SecretUsers<Arc<ServiceRef>>,
     served: Vec<Served>,
     findings: ByOwner<Arc<ServiceRef>, Diagnostic>,
 }
@@ -40,7 +40,7 @@ pub(super) struct Backends {
 struct Known {
     problem: Option<Problem>,
     namesake: Option<Key>,
-    authorities: Option<Key>,
+    secrets: Vec<Key>,
 }
 
 /// Who answers for a backend, and how requests for it are treated.
@@ -96,13 +96,13 @@ impl Backends {
 
     /// Which Secrets Services name.
     #[cfg(feature = "client")]
-    pub(super) fn authorities(&mut self) -> &mut Authorities<Arc<ServiceRef>> {
-        &mut self.authorities
+    pub(super) fn secrets(&mut self) -> &mut SecretUsers<Arc<ServiceRef>> {
+        &mut self.secrets
     }
 
     /// The ports whose Services name the Secret.
     pub(super) fn of_secret(&self, secret: &Key) -> impl Iterator<Item = &Arc<ServiceRef>> {
-        self.authorities.users(secret)
+        self.secrets.users(secret)
     }
 
     /// The ports that the coming or going of these Services may concern, besides their own.
@@ -137,8 +137,7 @@ impl Backends {
 
     /// Looks a port up. Returns whether what is to be said to its users is news.
     pub(super) fn look_up(&mut self, service: &Arc<ServiceRef>, lookup: &Lookup<'_>) -> bool {
-        let Resolved { problem, endpoints, policy, authorities, findings, namesake } =
-            lookup.resolve(service);
+        let Resolved { problem, endpoints, policy, secrets, findings, namesake } = lookup.resolve(service);
         self.findings.set(service.clone(), findings);
         self.served.push(Served { backend: BackendRef::Service((**service).clone()), endpoints, policy });
         let known = self.known.remove(service);
@@ -151,8 +150,8 @@ impl Backends {
         if let Some(key) = &namesake {
             self.namesakes.insert((key.clone(), service.clone()));
         }
-        authorities.iter().for_each(|secret| self.authorities.add(secret, service));
-        self.known.insert(service.clone(), Known { problem, namesake, authorities });
+        secrets.iter().for_each(|secret| self.secrets.add(secret, service));
+        self.known.insert(service.clone(), Known { problem, namesake, secrets });
         news
     }
 
@@ -181,8 +180,8 @@ impl Backends {
     }
 
     fn unlist(&mut self, service: &Arc<ServiceRef>, known: Option<Known>) {
-        let Some(Known { problem, namesake, authorities }) = known else { return };
-        authorities.iter().for_each(|secret| self.authorities.remove(secret, service));
+        let Some(Known { problem, namesake, secrets }) = known else { return };
+        secrets.iter().for_each(|secret| self.secrets.remove(secret, service));
         if problem.is_some_and(|problem| problem.code == Code::MissingService) {
             self.missing.remove(service);
             self.missing_names.remove(&(service.name.clone(), service.clone()));

@@ -28,7 +28,7 @@ pub(super) struct Memo {
     pub(super) hosts: Box<[Arc<HostMatch>]>,
     pub(super) uses: Box<[Arc<ServiceRef>]>,
     pub(super) default: Option<Rank>,
-    pub(super) authorities: Option<Key>,
+    pub(super) secrets: Box<[Key]>,
     pub(super) wants: Box<[Want]>,
 }
 

@@ -14,20 +14,20 @@
 //! | Secret, certificate | that certificate: another one is presented (ruling R13) |
 //!
 //! One Ingress is translated alone: `class` says whether it is served, `ingress` makes its rules, `path` and
-//! `backend` read the parts of one, `annotations` and `parameters` what it and its class say beyond the API,
+//! `backend` read the parts of one, `annotations` and `parameters` what it and its class say beyond the API, `named` what
+//! is in the Secrets that annotations name,
 //! `ownership` says which hosts its namespace may claim. What its backends point at takes no part in its rules.
 //!
 //! One port of a Service is looked up alone: `service` finds it, `endpoints` and `external_name` find its addresses,
 //! of which `family` chooses and `locality` says for whom they are; `ignored` says what of it is not acted on.
 //!
 //! `translator` does both for what an event is about, and remembers what it needs for that: `backends` and `slices`
-//! which Ingresses, Services and EndpointSlices belong together, `defaults` who may become the overall default
+//! which Ingresses, Services and EndpointSlices belong together, `secret_users` who names which Secrets, `defaults` who may become the overall default
 //! backend (`default_backend` is the global one), `by_owner` who said which findings. `api` holds what differs
 //! between Kubernetes versions.
 
 mod annotations;
 mod api;
-mod authorities;
 mod backend;
 mod backends;
 mod by_owner;
@@ -45,10 +45,12 @@ mod ingress;
 mod key;
 mod locality;
 mod memo;
+mod named;
 mod ownership;
 mod parameters;
 mod path;
 mod protocol;
+mod secret_users;
 mod service;
 mod slices;
 mod tls;
@@ -127,8 +129,8 @@ struct Output {
     uses: Vec<backend::Use>,
     /// Whose certificates its hosts want.
     wants: Vec<tls::Want>,
-    /// The Secret that says which endpoints are trusted.
-    authorities: Option<key::Key>,
+    /// The Secrets that annotations name.
+    secrets: Vec<key::Key>,
     /// The default backend, if it may become the overall one.
     default: Option<defaults::Candidate>,
 }

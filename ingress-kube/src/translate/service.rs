@@ -10,7 +10,7 @@ use super::annotations::Settings;
 use super::backend::Place;
 use super::key::Key;
 use super::slices::Slices;
-use super::{Output, authorities, endpoints, external_name, hints, ignored};
+use super::{Output, endpoints, external_name, hints, ignored, named};
 use crate::store::Stored;
 use crate::{Config, Store, Upstream};
 
@@ -34,8 +34,8 @@ pub(super) struct Resolved {
     pub(super) endpoints: Vec<Endpoint>,
     /// What the Service says of how requests are treated.
     pub(super) policy: Option<Arc<Policy>>,
-    /// The Secret that it names for this.
-    pub(super) authorities: Option<Key>,
+    /// The Secrets that it names for this.
+    pub(super) secrets: Vec<Key>,
     /// Findings about the Service and its EndpointSlices.
     pub(super) findings: Vec<Diagnostic>,
     /// A Service whose coming or going changes this, besides the Service itself.
@@ -93,9 +93,9 @@ impl<'a> Lookup<'a> {
     fn treated(&self, service: &Stored<Service>, mut resolved: Resolved) -> Resolved {
         let mut out = Output::default();
         let mut settings = Settings::of_service(service, &mut out);
-        authorities::read(service, &mut settings, self.store, self.config, &mut out);
+        named::read(service, &mut settings, self.store, self.config, &mut out);
         resolved.policy = settings.policy();
-        resolved.authorities = out.authorities;
+        resolved.secrets = out.secrets;
         resolved.findings.extend(out.findings);
         resolved
     }

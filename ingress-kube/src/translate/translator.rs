@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use ingress_core::{BackendRef, Certificate, Diagnostic, HostMatch, Rule, UnservedRule};
 
-use super::authorities::Authorities;
 use super::backend::Use;
 use super::backends::{Backends, Served};
 use super::by_owner::{ByOwner, Edits};
@@ -21,6 +20,7 @@ use super::defaults::Defaults;
 use super::key::Key;
 use super::memo::{Memo, Totals};
 use super::parameters::Parameters;
+use super::secret_users::SecretUsers;
 use super::service::{Lookup, Names};
 use super::slices::{self, Slices};
 use super::view::{Translated, View};
@@ -42,7 +42,7 @@ pub(crate) struct Translator {
     backends: Backends,
     slices: Slices,
     certificates: Certificates,
-    authorities: Authorities<Key>,
+    secrets: SecretUsers<Key>,
     names: Names,
     defaults: Defaults,
     findings: ByOwner<About, Diagnostic>,
@@ -168,8 +168,8 @@ impl Translator {
     #[cfg(feature = "client")]
     pub(crate) fn take_secrets(&mut self) -> BTreeMap<Key, bool> {
         let read = |key: Key| {
-            let by_services = self.backends.authorities().names(&key);
-            let is_read = by_services || self.certificates.want(&key) || self.authorities.names(&key);
+            let by_services = self.backends.secrets().names(&key);
+            let is_read = by_services || self.certificates.want(&key) || self.secrets.names(&key);
             (key, is_read)
         };
         std::mem::take(&mut self.toggled).into_iter().map(read).collect()
@@ -178,8 +178,8 @@ impl Translator {
     #[cfg(feature = "client")]
     fn note_secrets(&mut self) {
         self.toggled.extend(self.certificates.take_toggled());
-        self.toggled.extend(self.authorities.take_toggled());
-        self.toggled.extend(self.backends.authorities().take_toggled());
+        self.toggled.extend(self.secrets.take_toggled());
+        self.toggled.extend(self.backends.secrets().take_toggled());
     }
 
     /// Whether the Ingress is one of ours.
@@ -220,7 +220,7 @@ impl Translator {
                 self.findings.set(About::Slice(key), finding.into_iter().collect());
             }
             Kind::Secret => {
-                dirty.ingresses.extend(self.authorities.users(&key).cloned());
+                dirty.ingresses.extend(self.secrets.users(&key).cloned());
                 dirty.secrets.insert(key);
             }
             Kind::Service => {
@@ -284,10 +284,10 @@ impl Translator {
             hosts: self.claim(key, std::mem::take(&mut out.rules), hosts),
             uses,
             default: out.default.as_ref().map(|candidate| candidate.rank),
-            authorities: out.authorities.take(),
+            secrets: std::mem::take(&mut out.secrets).into(),
             wants: out.wants.clone().into(),
         };
-        memo.authorities.iter().for_each(|secret| self.authorities.add(secret, key));
+        memo.secrets.iter().for_each(|secret| self.secrets.add(secret, key));
         memo.wants.iter().for_each(|want| self.certificates.add(want, store, config));
         out.default.take().into_iter().for_each(|candidate| self.defaults.add(key, candidate));
         self.unserved.set(key.clone(), std::mem::take(&mut out.refused));
@@ -302,7 +302,7 @@ impl Translator {
             self.backends.remove_user(service, key);
         }
         memo.wants.iter().for_each(|want| self.certificates.remove(want));
-        memo.authorities.iter().for_each(|secret| self.authorities.remove(secret, key));
+        memo.secrets.iter().for_each(|secret| self.secrets.remove(secret, key));
         for host in memo.hosts {
             self.claims.remove(&host, key);
             hosts.entry(host).or_default();

@@ -8,7 +8,7 @@ use k8s_openapi::api::networking::v1::Ingress;
 use super::class::{Classes, Owner};
 use super::key::Key;
 use super::parameters::Parameters;
-use super::{Output, authorities, ingress};
+use super::{Output, ingress, named};
 use crate::store::Stored;
 use crate::{Config, Store, parallel};
 
@@ -52,7 +52,7 @@ impl<'a> View<'a> {
 
     fn read(self, stored: &'a Stored<Ingress>, only: Option<&[Arc<HostMatch>]>, out: &mut Output) {
         let mut settings = self.parameters.of(&self.classes, stored).read(stored, out);
-        authorities::read(stored, &mut settings, self.store, self.config, out);
+        named::read(stored, &mut settings, self.store, self.config, out);
         ingress::translate(stored, &settings, self.config, only, out);
     }
 }

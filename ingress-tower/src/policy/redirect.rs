@@ -26,8 +26,8 @@ struct Place<'r> {
     target: Cow<'r, PathAndQuery>,
 }
 
-/// The answer that sends the client elsewhere, if it is sent.
-pub(super) fn answer(policy: &Policy, facts: &Facts<'_>) -> Result<Option<Response<Body>>, Error> {
+/// The answer that sends the client to `https`, or to the other name of the host, if it is sent.
+pub(super) fn to_other_name(policy: &Policy, facts: &Facts<'_>) -> Result<Option<Response<Body>>, Error> {
     if let Some(HttpsRedirect::With(status)) = policy.https_redirect {
         if facts.scheme() == "http" && !is_challenge(facts.path.path()) {
             let place = Place { scheme: "https", port: None, ..Place::asked(facts) };
@@ -38,14 +38,15 @@ pub(super) fn answer(policy: &Policy, facts: &Facts<'_>) -> Result<Option<Respon
         let place = Place { host: host.into(), ..Place::asked(facts) };
         return place.answer(RedirectStatus::PermanentRedirect).map(Some);
     }
-    if policy.redirect.leads_elsewhere() {
-        return elsewhere(&policy.redirect, facts).map(Some);
-    }
     Ok(None)
 }
 
-/// What [`Policy::redirect`] says.
-fn elsewhere(redirect: &Redirect, facts: &Facts<'_>) -> Result<Response<Body>, Error> {
+/// The answer that [`Policy::redirect`] asks for.
+pub(super) fn elsewhere(policy: &Policy, facts: &Facts<'_>) -> Result<Option<Response<Body>>, Error> {
+    policy.redirect.leads_elsewhere().then(|| sent(&policy.redirect, facts)).transpose()
+}
+
+fn sent(redirect: &Redirect, facts: &Facts<'_>) -> Result<Response<Body>, Error> {
     let asked = Place::asked(facts);
     let here = asked.location()?;
     let mut place = asked;
@@ -131,7 +132,10 @@ mod tests {
         let request = Request::get("/").header(HOST, host).header("x-forwarded-proto", scheme);
         let request = request.body(Body::empty()).unwrap();
         let facts = Facts { request: &request, client: None, path: &path, prefix: None };
-        match answer(policy, &facts) {
+        match to_other_name(policy, &facts).and_then(|answer| match answer {
+            Some(answer) => Ok(Some(answer)),
+            None => elsewhere(policy, &facts),
+        }) {
             Ok(None) => "passed".into(),
             Ok(Some(answer)) => {
                 format!("{} {}", answer.status().as_u16(), answer.headers()[LOCATION].to_str().unwrap())

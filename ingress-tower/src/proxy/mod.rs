@@ -160,6 +160,14 @@ where
     client.call(request).await.map_err(Into::into)
 }
 
+/// The answer to a request that asked for no other protocol.
+pub(crate) fn plain_answer<B>(response: Response<B>) -> Result<Response<Body>, Error>
+where
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    accept(response, None).map(|(response, _)| response)
+}
+
 fn accept<B>(
     mut response: Response<B>,
     upgrading: Option<Upgrading>,
@@ -219,6 +227,21 @@ pub(crate) fn address(
     policy: Option<&Policy>,
 ) {
     let protocol = policy.and_then(|policy| policy.protocol).unwrap_or(endpoint.protocol());
+    address_to(request, endpoint, protocol, path);
+    if protocol.is_tls() {
+        let mut tls = policy.map(|policy| policy.tls.clone()).unwrap_or_default();
+        tls.server_name.get_or_insert_with(|| server_name(backend, endpoint));
+        request.extensions_mut().insert(tls);
+    }
+}
+
+/// The same, without a word about certificates.
+pub(crate) fn address_to(
+    request: &mut Request<Body>,
+    endpoint: &Endpoint,
+    protocol: Protocol,
+    path: PathAndQuery,
+) {
     let mut parts = http::uri::Parts::default();
     parts.scheme = Some(if protocol.is_tls() { Scheme::HTTPS } else { Scheme::HTTP });
     parts.authority = Some(endpoint.authority().clone());
@@ -228,11 +251,6 @@ pub(crate) fn address(
         Protocol::H2c | Protocol::H2 => Version::HTTP_2,
         _ => Version::HTTP_11,
     };
-    if protocol.is_tls() {
-        let mut tls = policy.map(|policy| policy.tls.clone()).unwrap_or_default();
-        tls.server_name.get_or_insert_with(|| server_name(backend, endpoint));
-        request.extensions_mut().insert(tls);
-    }
 }
 
 /// The name that an endpoint's certificate has if nothing else is said: its own, or that of the Service in the cluster.

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use http::request::Parts;
 use ingress_core::{Algorithm, Backend, EndpointIdKey, Policy, RequestHost, RequestPath, RouteMatch, Turn};
 
-use crate::policy;
+use crate::layer::State;
+use crate::policy::{self, Treated};
 use crate::proxy::tickets;
 
 pub(crate) use affinity::Session;
@@ -36,7 +37,7 @@ pub(crate) struct Asked<'r> {
 /// Where a request goes.
 pub(crate) struct Spread<'t> {
     pub(crate) backend: &'t Arc<Backend>,
-    pub(crate) policy: Option<Arc<Policy>>,
+    pub(crate) policy: Option<Arc<Treated>>,
     /// What endpoints are told apart by.
     pub(crate) key: Option<u64>,
     /// Whose client it is, where clients stay with an endpoint.
@@ -48,12 +49,12 @@ impl<'t> Spread<'t> {
     /// several share the requests and none of them has any weight.
     pub(crate) fn new(
         found: &RouteMatch<'t>,
-        own: Option<&Arc<Policy>>,
+        (own, state): (Option<&Arc<Policy>>, &Arc<State>),
         ids: &EndpointIdKey,
         asked: impl FnOnce() -> Asked<'t>,
     ) -> Option<Self> {
         let route = found.route.policy();
-        let of = |backend: &Backend| policy::of([route, backend.policy(), own]);
+        let of = |backend: &Backend| policy::of(state, [route, backend.policy(), own]);
         let is_plain = route.is_none() && own.is_none();
         if is_plain && found.backends().all(|(backend, _)| backend.policy().is_none()) {
             let backend = found.backend(|split| Turn::Ticket(tickets::next(split)))?;
@@ -62,11 +63,12 @@ impl<'t> Spread<'t> {
         let asked = asked();
         let session = |backend: &Backend| Session::of(backend, &*of(backend)?, ids, asked.parts);
         let mut shares = found.backends().filter(|(_, weight)| *weight > 0).map(|(backend, _)| backend);
-        let backend = match shares.find(|backend| session(backend).is_some_and(|session| session.is_known()))
-        {
-            Some(home) => home,
-            None => found.backend(|split| turn(policy::of([route, None, own]).as_deref(), split, asked))?,
-        };
+        let backend =
+            match shares.find(|backend| session(backend).is_some_and(|session| session.is_known())) {
+                Some(home) => home,
+                None => found
+                    .backend(|split| turn(policy::of(state, [route, None, own]).as_deref(), split, asked))?,
+            };
         let policy = of(backend);
         let key = policy.as_ref().and_then(|policy| key::of(policy, asked));
         Some(Self { backend, policy, key, session: session(backend) })
@@ -74,7 +76,7 @@ impl<'t> Spread<'t> {
 }
 
 /// By what one of several backends is chosen.
-fn turn(policy: Option<&Policy>, split: u32, asked: Asked<'_>) -> Turn {
+fn turn(policy: Option<&Treated>, split: u32, asked: Asked<'_>) -> Turn {
     let key = policy.filter(|policy| policy.key().is_some()).and_then(|policy| key::of(policy, asked));
     match key {
         Some(key) => Turn::Key(key),

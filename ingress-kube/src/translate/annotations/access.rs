@@ -2,14 +2,16 @@
 
 use ingress_core::Networks;
 
-use super::Fault;
 use super::list::{Annotation, Report, Scope, ValueKind};
 use super::policy::Treatment;
+use super::{Fault, values};
 
 pub(super) const ANNOTATIONS: &[Annotation] = &[
     Annotation {
         name: "allow-source-range",
+        policy: "access",
         meaning: "the addresses and ranges of the clients that may send requests, such as 10.0.0.0/8, 192.0.2.1",
+        default: "everybody",
         value: ValueKind::Text,
         scope: Scope::Gateway,
         read: |settings, text, report| {
@@ -19,12 +21,29 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
     },
     Annotation {
         name: "deny-source-range",
+        policy: "access",
         meaning: "the addresses and ranges of the clients that may not send requests, whatever else is said",
+        default: "nobody",
         value: ValueKind::Text,
         scope: Scope::Gateway,
         read: |settings, text, report| {
             let networks = read(&mut settings.treatment, text, report);
             settings.treatment.policy.access.deny = networks;
+        },
+    },
+    Annotation {
+        name: "access-require",
+        policy: "access",
+        meaning: "whether a client must be let in by everything that is said of who may send requests, all, or by one of it, any",
+        default: "`all`",
+        value: ValueKind::Text,
+        scope: Scope::Gateway,
+        read: |settings, text, report| {
+            let any = require(text).unwrap_or_else(|fault| {
+                report(fault);
+                false
+            });
+            settings.treatment.policy.authentication.any = Some(any);
         },
     },
 ];
@@ -38,6 +57,18 @@ fn read(treatment: &mut Treatment, text: &str, report: Report<'_>) -> Option<Net
             treatment.policy.access.closed = true;
             None
         }
+    }
+}
+
+/// What cannot be read is taken for the stricter word.
+fn require(text: &str) -> Result<bool, Fault> {
+    match values::keyword(text).as_str() {
+        "any" => Ok(true),
+        "all" => Ok(false),
+        _ => Err(Fault::new(
+            format!("{text:?} is neither all nor any, so all is required"),
+            "write all or any",
+        )),
     }
 }
 

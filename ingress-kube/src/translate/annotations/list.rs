@@ -8,7 +8,9 @@ use ingress_core::Diagnostic;
 use super::path_syntax::PathSyntax;
 use super::split::Splits;
 use super::{
-    Fault, Setting, Settings, access, balance, conditions, health_check, policy, resilience, rewrite,
+    Fault, Setting, Settings, access, balance, basic_auth, canary, client_certificate, client_limits,
+    compression, conditions, cors, error_pages, external_auth, fixed, headers, health_check, jwt, mirror,
+    passthrough, policy, resilience, rewrite,
 };
 
 /// An annotation of an Ingress or a Service that is read. As a key of an IngressClass's parameters it is written without
@@ -19,8 +21,12 @@ use super::{
 pub struct Annotation {
     /// What stands behind `ingress.gateway/`.
     pub name: &'static str,
+    /// The policy that it is a part of.
+    pub policy: &'static str,
     /// What its value says, in one sentence without a full stop.
     pub meaning: &'static str,
+    /// What holds where nobody says anything, in Markdown.
+    pub default: &'static str,
     /// What kind of value it has.
     pub value: ValueKind,
     /// Where it may stand.
@@ -115,7 +121,20 @@ pub(super) static ANNOTATIONS: LazyLock<Vec<Annotation>> = LazyLock::new(|| {
         resilience::ANNOTATIONS,
         health_check::ANNOTATIONS,
         access::ANNOTATIONS,
+        client_certificate::ANNOTATIONS,
+        basic_auth::ANNOTATIONS,
+        jwt::ANNOTATIONS,
+        external_auth::ANNOTATIONS,
+        client_limits::ANNOTATIONS,
         rewrite::ANNOTATIONS,
+        headers::ANNOTATIONS,
+        cors::ANNOTATIONS,
+        compression::ANNOTATIONS,
+        mirror::ANNOTATIONS,
+        error_pages::ANNOTATIONS,
+        fixed::ANNOTATIONS,
+        canary::ANNOTATIONS,
+        passthrough::ANNOTATIONS,
     ];
     families.concat()
 });
@@ -123,35 +142,45 @@ pub(super) static ANNOTATIONS: LazyLock<Vec<Annotation>> = LazyLock::new(|| {
 const MATCHING: &[Annotation] = &[
     Annotation {
         name: "path-syntax",
+        policy: "matching",
         meaning: "how ImplementationSpecific paths are read: prefix, template or regex",
+        default: "`prefix`",
         value: ValueKind::Text,
         scope: Scope::Class,
         read: |settings, text, report| settings.path_syntax = read(text, PathSyntax::parse, report),
     },
     Annotation {
         name: "match-method",
+        policy: "matching",
         meaning: "the methods that the paths take, such as GET, HEAD",
+        default: "all methods",
         value: ValueKind::Text,
         scope: Scope::Class,
         read: |settings, text, report| settings.methods = read(text, conditions::methods, report),
     },
     Annotation {
         name: "match-header",
+        policy: "matching",
         meaning: "header fields that a request must have, one a line: NAME = VALUE, NAME ~ REGEX or NAME",
+        default: "nothing is asked",
         value: ValueKind::Text,
         scope: Scope::Class,
         read: |settings, text, report| settings.headers = read(text, conditions::headers, report),
     },
     Annotation {
         name: "match-query",
+        policy: "matching",
         meaning: "query parameters that a request must have, one a line: NAME = VALUE, NAME ~ REGEX or NAME",
+        default: "nothing is asked",
         value: ValueKind::Text,
         scope: Scope::Class,
         read: |settings, text, report| settings.queries = read(text, conditions::queries, report),
     },
     Annotation {
         name: "split",
+        policy: "matching",
         meaning: "Services that share the requests of a backend, one backend a line: SERVICE: SERVICE=WEIGHT, SERVICE=WEIGHT",
+        default: "each backend takes all of its requests",
         value: ValueKind::Text,
         scope: Scope::Ingress,
         read: |settings, text, report| settings.split = read(text, Splits::parse, report),

@@ -7,9 +7,23 @@
 mod access;
 mod affinity_cookie;
 mod balance;
+mod basic_auth;
+mod canary;
+mod client_certificate;
+mod client_limits;
+mod compression;
 mod conditions;
+mod cors;
+mod error_pages;
+mod external_auth;
+mod fixed;
+mod headers;
 mod health_check;
+mod jwt;
 mod list;
+mod mirror;
+mod named;
+mod passthrough;
 mod path_syntax;
 mod policy;
 mod resilience;
@@ -20,11 +34,12 @@ mod values;
 use std::sync::Arc;
 
 use http::{HeaderName, Method};
-use ingress_core::{Code, Conditions, Diagnostic, ObjectRef, PathMatch, Policy, Source, Trust, ValueMatch};
+use ingress_core::{Code, Conditions, Diagnostic, ObjectRef, PathMatch, Policy, Source, ValueMatch};
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+pub(super) use named::{NamedSecret, NamedService};
 pub(super) use path_syntax::PathSyntax;
 pub(super) use split::Splits;
 
@@ -261,14 +276,19 @@ impl<'a> Settings<'a> {
         matches!(self.split, Some(Ok(_)))
     }
 
-    /// The Secret that says which endpoints are trusted.
-    pub(super) fn ca_secret(&self) -> Option<&str> {
-        self.treatment.ca_secret.as_deref()
+    /// The Secrets that are named here, once.
+    pub(super) fn take_secrets(&mut self) -> Vec<NamedSecret> {
+        std::mem::take(&mut self.treatment.secrets)
     }
 
-    /// Sets who is trusted to have issued the certificates of endpoints.
-    pub(super) fn trust(&mut self, trust: Trust) {
-        self.treatment.policy.tls.trust = Some(trust);
+    /// The Services that are named here besides those of the rules, once.
+    pub(super) fn take_services(&mut self) -> Vec<NamedService> {
+        std::mem::take(&mut self.treatment.services)
+    }
+
+    /// What is said of how requests are treated, to be completed with what is in other objects.
+    pub(super) fn policy_mut(&mut self) -> &mut Policy {
+        &mut self.treatment.policy
     }
 
     fn set(

@@ -10,6 +10,7 @@ use ingress_core::{HostName, Policy, Protocol, Retries, Timeout};
 
 use super::balance::Balancing;
 use super::list::{Annotation, Scope, ValueKind, treat};
+use super::named::{self, NamedSecret, NamedService};
 use super::{Fault, Vain, rewrite, values};
 use crate::translate::protocol as spoken;
 
@@ -21,90 +22,116 @@ const RETRY_HELP: &str = "write a list of reset, timeout, 5xx, statuses such as 
 pub(super) const ANNOTATIONS: &[Annotation] = &[
     Annotation {
         name: "connect-timeout",
+        policy: "timeouts",
         meaning: "how long a connection to an endpoint may take to be made, such as 2s",
+        default: "`5s`",
         value: ValueKind::Duration,
         scope: Scope::Service,
         read: treat!(policy.connect_timeout, timeout),
     },
     Annotation {
         name: "response-timeout",
+        policy: "timeouts",
         meaning: "how long an endpoint may take to begin its answer, such as 30s",
+        default: "`60s`",
         value: ValueKind::Duration,
         scope: Scope::Service,
         read: treat!(policy.response_timeout, timeout),
     },
     Annotation {
         name: "idle-timeout",
+        policy: "timeouts",
         meaning: "how long an endpoint may say nothing in the middle of its answer, and both sides of a tunnel, such as 5m",
+        default: "`5m`, of tunnels `1h`",
         value: ValueKind::Duration,
         scope: Scope::Service,
         read: treat!(policy.idle_timeout, timeout),
     },
     Annotation {
         name: "request-timeout",
+        policy: "timeouts",
         meaning: "how long the whole exchange may take, retries included, such as 1m",
+        default: "any time",
         value: ValueKind::Duration,
         scope: Scope::Gateway,
         read: treat!(policy.request_timeout, timeout),
     },
     Annotation {
         name: "retries",
+        policy: "retries",
         meaning: "how many more endpoints a request asks where one failed, up to 10",
+        default: "`0`",
         value: ValueKind::Count,
         scope: Scope::Gateway,
         read: treat!(retries, attempts),
     },
     Annotation {
         name: "retry-on",
+        policy: "retries",
         meaning: "after what: a list of reset, timeout, 5xx, statuses such as 503, and non-idempotent",
+        default: "`reset, timeout`",
         value: ValueKind::Text,
         scope: Scope::Gateway,
         read: treat!(retry_on, retry_on),
     },
     Annotation {
         name: "max-body-size",
+        policy: "body size",
         meaning: "how large the body of a request may be, such as 10MiB",
+        default: "any size",
         value: ValueKind::Size,
         scope: Scope::Gateway,
         read: treat!(policy.max_body_size, size),
     },
     Annotation {
         name: "backend-protocol",
+        policy: "backend",
         meaning: "what endpoints are spoken to in: http, https, h2c, grpc, grpcs, ws or wss",
+        default: "what the Service's `appProtocol` says, or `http`",
         value: ValueKind::Text,
         scope: Scope::Service,
         read: treat!(policy.protocol, protocol),
     },
     Annotation {
         name: "backend-server-name",
+        policy: "backend",
         meaning: "the name that is asked for (SNI) and that the certificate of an endpoint must have",
+        default: "`SERVICE.NAMESPACE.svc`",
         value: ValueKind::Text,
         scope: Scope::Service,
         read: treat!(policy.tls.server_name, server_name),
     },
     Annotation {
         name: "backend-verify",
+        policy: "backend",
         meaning: "whether certificates of endpoints are checked: true, or false",
+        default: "`true`",
         value: ValueKind::Switch,
         scope: Scope::Service,
         read: treat!(policy.tls.verify, verify),
     },
     Annotation {
         name: "backend-ca-secret",
+        policy: "backend",
         meaning: "the Secret whose ca.crt says who may have issued the certificates of endpoints",
+        default: "whom the system trusts",
         value: ValueKind::Text,
         scope: Scope::ServiceOnly,
-        read: treat!(ca_secret, secret),
+        read: |settings, text, report| match named::secret_name(text) {
+            Ok(name) => settings.treatment.secrets.push(named::backend_ca(name)),
+            Err(fault) => _ = report(fault),
+        },
     },
 ];
 
 /// What the annotations say of requests; what is put together of several of them in its parts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Treatment {
     pub(super) policy: Policy,
     pub(super) retries: Option<u32>,
     pub(super) retry_on: Option<Retries>,
-    pub(super) ca_secret: Option<Box<str>>,
+    pub(super) secrets: Vec<NamedSecret>,
+    pub(super) services: Vec<NamedService>,
     pub(super) balancing: Balancing,
 }
 
@@ -209,17 +236,6 @@ pub(super) fn verify(text: &str) -> Result<bool, Fault> {
     })
 }
 
-pub(super) fn secret(text: &str) -> Result<Box<str>, Fault> {
-    match text.trim() {
-        "" => Err(Fault::new("no Secret is named", "write the name of a Secret with ca.crt in it")),
-        name if name.contains('/') => Err(Fault::new(
-            format!("the Secret must be in the same namespace: {name:?}"),
-            "write just its name",
-        )),
-        name => Ok(name.into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -282,7 +298,8 @@ mod tests {
         }
         assert_eq!([" false", "true"].map(|text| verify(text).ok()), [Some(false), Some(true)]);
         assert_eq!(["", "off", "False"].map(|text| verify(text).ok()), [None; 3]);
-        assert_eq!(["ca", "a/ca", " "].map(|text| secret(text).is_ok()), [true, false, false]);
+        let secret = |text| named::secret_name(text).is_ok();
+        assert_eq!(["ca", "a/ca", " "].map(secret), [true, false, false]);
     }
 
     #[test]

@@ -1,0 +1,5 @@
+//! Names and passwords.
+
+use super::list::Annotation;
+
+pub(super) const ANNOTATIONS: &[Annotation] = &[];

@@ -1,0 +1,5 @@
+//! Certificates of clients.
+
+use super::list::Annotation;
+
+pub(super) const ANNOTATIONS: &[Annotation] = &[];

@@ -1,0 +1,5 @@
+//! Scripts of other sites.
+
+use super::list::Annotation;
+
+pub(super) const ANNOTATIONS: &[Annotation] = &[];

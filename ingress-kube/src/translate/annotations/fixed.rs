@@ -1,0 +1,5 @@
+//! Answers that no endpoint is asked for.
+
+use super::list::Annotation;
+
+pub(super) const ANNOTATIONS: &[Annotation] = &[];

@@ -1,0 +1,5 @@
+//! Fields of requests and answers.
+
+use super::list::Annotation;
+
+pub(super) const ANNOTATIONS: &[Annotation] = &[];

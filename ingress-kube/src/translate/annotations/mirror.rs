@@ -1,0 +1,5 @@
+//! Copies of requests.
+
+use super::list::Annotation;
+
+pub(super) const ANNOTATIONS: &[Annotation] = &[];
