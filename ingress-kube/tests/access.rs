@@ -70,3 +70,20 @@ fn ranges_that_cannot_be_read_close_the_paths() {
         assert!(of_route(&table).closed, "a class that is closed is not opened by an Ingress");
     }
 }
+
+#[test]
+fn one_of_all_or_all_of_them() {
+    let any = |table: &RouteTable| {
+        let routes = table.routes().next().unwrap();
+        routes.route.policy().and_then(|policy| policy.authentication.any)
+    };
+    for (text, want) in [("any", Some(true)), (" All ", Some(false)), ("either", Some(false))] {
+        let table = ours(&(services() + &ingress(&[("access-require", text)], PREFIX, None)));
+        assert_eq!((any(&table), findings(&table).len()), (want, usize::from(text == "either")), "{text:?}");
+    }
+    // What cannot be read is the stricter word, whatever the class says.
+    let parameters = classy("access-require: any");
+    let own = [("access-require", "or")];
+    let table = ours(&(services() + &parameters + &ingress(&own, PREFIX, Some("public"))));
+    assert_eq!(any(&table), Some(false));
+}

@@ -86,18 +86,6 @@ fn findings(beside: &str, manifest: &str) -> Vec<Diagnostic> {
 }
 
 #[test]
-fn every_annotation_is_on_the_page_and_in_the_readme() {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    for file in [page_file(), readme] {
-        let text = std::fs::read_to_string(&file).unwrap();
-        for annotation in ingress_kube::annotations() {
-            let row = format!("| `ingress.gateway/{}` |", annotation.name);
-            assert_eq!(text.matches(&row).count(), 1, "{}: {}", file.display(), annotation.name);
-        }
-    }
-}
-
-#[test]
 fn every_code_has_a_section_with_its_meaning() {
     let (_, sections) = page();
     let codes: Vec<_> = sections.iter().map(|section| section.code).collect();
