@@ -180,6 +180,25 @@ async fn sizes_and_types_may_be_others() {
 }
 
 #[tokio::test]
+async fn what_endpoints_are_told_of_codings_is_another_matter() {
+    let server = Scripted::start(|request| {
+        let answer = Response::builder().header("content-type", "text/html");
+        match request.headers().contains_key("accept-encoding") {
+            true => answer.header("content-encoding", "zstd").body(full("own")).unwrap(),
+            false => answer.body(full(text())).unwrap(),
+        }
+    })
+    .await;
+    let remove =
+        |policy: &mut Policy| policy.headers.request.remove = vec!["accept-encoding".parse().unwrap()];
+    for (policy, want) in [(compressed(|_| {}), "zstd"), (compressed(remove), "gzip")] {
+        for answer in ask_both(&all(server.addr, policy), Method::GET, "/", &GZIP).await {
+            assert_eq!(field(&answer, "content-encoding"), want);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_head_says_what_the_answer_to_get_would() {
     let server = Scripted::start(|request| {
         let answer = Response::builder().header("content-type", "text/html").header("etag", "\"1\"");

@@ -9,8 +9,10 @@ mod support;
 use http::{Method, Response};
 use hyper::body::Incoming;
 use ingress_core::{
-    Affinity, AffinityCookie, FieldEdits, HttpsRedirect, PathMatch, RedirectStatus, Template,
+    Affinity, AffinityCookie, FieldEdits, HttpsRedirect, PathMatch, RedirectStatus, RouteTable, Rule,
+    Template,
 };
+use ingress_tower::IngressService;
 use scripted::*;
 use support::*;
 
@@ -56,6 +58,7 @@ async fn endpoints_see_the_fields_that_a_route_sends() {
             "x-what: {method} {scheme}://{host}{path}?{query}",
             "x-none: {tls-server-name}",
             "x-nothing: {unknown}",
+            "x-space: {unknown} a {unknown}",
             "+x-more: b",
             "+x-client: {client}",
         ]);
@@ -73,7 +76,7 @@ async fn endpoints_see_the_fields_that_a_route_sends() {
         ("x-own", "kept"),
         ("x-forwarded-for", "192.0.2.7"),
     ];
-    let want = "x-client: 192.0.2.7\nx-more: a\nx-more: b\nx-own: kept\nx-tenant: a%0D%0AX-Evil:%20b\nx-user: gateway\nx-what: GET http://shop.example/t/a%0D%0AX-Evil:%20b/c?d=%0A";
+    let want = "x-client: 192.0.2.7\nx-more: a\nx-more: b\nx-own: kept\nx-space: a\nx-tenant: a%0D%0AX-Evil:%20b\nx-user: gateway\nx-what: GET http://shop.example/t/a%0D%0AX-Evil:%20b/c?d=%0A";
     for answer in ask_both(&service, Method::GET, "/t/a%0D%0AX-Evil:%20b/c?d=%0A", &sent).await {
         assert_eq!((answer.status().as_u16(), std::str::from_utf8(answer.body()).unwrap()), (200, want));
     }
@@ -150,6 +153,21 @@ async fn every_answer_of_the_route_has_the_fields() {
         assert_eq!(field(&answer, "strict-transport-security"), "max-age=60");
     }
     assert_eq!(server.requests(), before, "an endpoint was asked");
+}
+
+#[tokio::test]
+async fn so_has_the_answer_where_there_is_no_endpoint() {
+    let mut rules = RouteTable::builder();
+    let rule =
+        Rule::new(HOST.parse().unwrap(), PathMatch::prefix("/").unwrap(), "default/shop:80".parse().unwrap());
+    rules.rule(rule.with_policy(policy(|policy| {
+        policy.headers.response = edits(&["strict-transport-security: max-age=60"]);
+    })));
+    let service = IngressService::new(ingress_core::table(rules.build().0).0);
+    for answer in ask_both(&service, Method::GET, "/", &[]).await {
+        let hsts = field(&answer, "strict-transport-security");
+        assert_eq!((answer.status().as_u16(), &*hsts), (503, "max-age=60"));
+    }
 }
 
 #[tokio::test]

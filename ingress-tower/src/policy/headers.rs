@@ -139,9 +139,15 @@ impl Value {
     }
 }
 
-/// The value, if there is one and a field may have it.
+/// The value, if there is one and a field may have it. White space around it is none of it (RFC 9110 section 5.5), and
+/// HTTP/2 must not have it.
 fn usable(name: &HeaderName, text: String) -> Option<HeaderValue> {
-    let mut value = HeaderValue::try_from(text).ok().filter(|value| !value.is_empty())?;
+    let trimmed = text.trim_matches([' ', '\t']);
+    let value = match trimmed.len() == text.len() {
+        true => HeaderValue::try_from(text),
+        false => HeaderValue::try_from(trimmed),
+    };
+    let mut value = value.ok().filter(|value| !value.is_empty())?;
     value.set_sensitive(*name == AUTHORIZATION || *name == SET_COOKIE);
     Some(value)
 }

@@ -170,7 +170,6 @@ fn names(text: &str) -> Result<Vec<FieldName>, Fault> {
 }
 
 /// Name and value of a line, and what makes a finding of what is wrong with it.
-#[expect(clippy::type_complexity, reason = "the finding is about this line alone")]
 fn field<'a>(
     (number, line): (usize, &'a str),
 ) -> Result<(impl Fn(&str) -> Fault + use<'a>, &'a str, Template), Fault> {
