@@ -111,9 +111,12 @@ fn a_gateway_may_edit_fields_and_compress_but_not_let_scripts_in() {
     defaults.set("response-headers-set", "Strict-Transport-Security: max-age=60").unwrap();
     defaults.set("compression", "true").unwrap();
     defaults.set("compression-min-size", "0").unwrap();
-    for (name, value) in
-        [("cors-allow-origin", "*"), ("response-headers-set", "Connection: close"), ("compression", "zip")]
-    {
+    for (name, value) in [
+        ("cors-allow-origin", "*"),
+        ("response-headers-set", "Connection: close"),
+        ("response-headers-add", "X-Tenant: {tenant}"),
+        ("compression", "zip"),
+    ] {
         defaults.set(name, value).unwrap_err();
     }
     let want = json!({

@@ -41,7 +41,7 @@ fn seen(request: http::Request<Incoming>) -> Response<TestBody> {
     };
     let mut lines: Vec<_> = request.headers().iter().map(line).collect();
     lines.retain(|line| {
-        line.starts_with("x-") && !line.starts_with("x-forwarded") && !line.starts_with("x-re")
+        line.starts_with('x') && !line.starts_with("x-forwarded") && !line.starts_with("x-re")
     });
     lines.sort_unstable();
     Response::new(full(lines.join("\n")))

@@ -238,6 +238,10 @@ impl<'a> Settings<'a> {
         if let Some(fault) = found {
             return Err(fault);
         }
+        if let Some((_, part)) = headers::captures(&settings.treatment.policy).next() {
+            let message = format!("{{{part}}} is no variable, and a gateway has no path with that name");
+            return Err(Fault::new(message, "write a variable, such as {host} or {client}"));
+        }
         *self = settings.without_split();
         Ok(())
     }
