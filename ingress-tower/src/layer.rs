@@ -109,7 +109,9 @@ impl<C> IngressLayer<C> {
     /// `http://address:port/path` whose `Host` field is the client's, and whose version is the one that the endpoint
     /// speaks ([`Endpoint::protocol`](ingress_core::Endpoint::protocol)): HTTP/1.1, or HTTP/2. Where that is over TLS, the
     /// scheme is `https`, and an [`UpstreamTls`](ingress_core::UpstreamTls) in the extensions says whom to trust. Timeouts of
-    /// the route's policy are [`Timeouts`](crate::Timeouts) in the extensions. See [`Unsent`](crate::Unsent),
+    /// the route's policy are [`Timeouts`](crate::Timeouts) in the extensions. The values of `Authorization` and `Cookie` are
+    /// marked as sensitive, and those of `Set-Cookie` in the answers of endpoints, so that no `Debug` output shows them and
+    /// HTTP/2 never indexes them. See [`Unsent`](crate::Unsent),
     /// [`TimedOut`](crate::TimedOut) and [`Stalled`](crate::Stalled) for what its errors can say.
     pub fn with_client(reader: TableReader, client: C) -> Self {
         let client_addr =

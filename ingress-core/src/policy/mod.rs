@@ -9,6 +9,7 @@ mod client_certificate;
 mod client_limits;
 mod compression;
 mod cors;
+mod cors_origins;
 mod custom;
 mod error_pages;
 mod external_auth;
@@ -34,13 +35,14 @@ pub use callee::{Callee, CalleeAddress};
 pub use canary::Canary;
 pub use client_certificate::ClientCertificate;
 pub use client_limits::ClientLimits;
-pub use compression::Compression;
-pub use cors::Cors;
+pub use compression::{Coding, Compression, MediaTypes, MediaTypesError};
+pub use cors::{Cors, CorsError, CorsNames, CorsNamesError};
+pub use cors_origins::{CorsOrigins, CorsOriginsError};
 pub use custom::Custom;
 pub use error_pages::ErrorPages;
 pub use external_auth::ExternalAuth;
 pub use fixed::{FixedAnswer, Maintenance};
-pub use headers::Headers;
+pub use headers::{FieldEdits, FieldName, FieldNameError, Headers};
 pub use health_check::{HealthCheck, HealthProtocol};
 pub use jwt::{Jwt, JwtKeys};
 pub use limits::Limits;
@@ -142,8 +144,8 @@ pub struct Policy {
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub cors: Option<Cors>,
     /// How answers are compressed.
-    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
-    pub compression: Option<Compression>,
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Compression::is_default"))]
+    pub compression: Compression,
     /// Where copies of requests are sent.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub mirror: Option<Mirror>,
@@ -257,7 +259,7 @@ impl Policy {
             client_limits: self.client_limits.or(&other.client_limits),
             headers: self.headers.or(&other.headers),
             cors: self.cors.as_ref().or(other.cors.as_ref()).cloned(),
-            compression: self.compression.as_ref().or(other.compression.as_ref()).cloned(),
+            compression: self.compression.or(&other.compression),
             mirror: self.mirror.as_ref().or(other.mirror.as_ref()).cloned(),
             error_pages: self.error_pages.or(&other.error_pages),
             maintenance: self.maintenance.or(&other.maintenance),

@@ -10,6 +10,7 @@ mod basic_auth;
 mod body_size;
 mod client_certificate;
 mod client_limits;
+#[cfg_attr(not(feature = "compression"), path = "no_compression.rs")]
 mod compression;
 mod cors;
 mod custom;

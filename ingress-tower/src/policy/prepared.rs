@@ -2,7 +2,7 @@
 
 use ingress_core::Policy;
 
-use super::{compression, cors, custom};
+use super::{compression, cors, custom, headers};
 use crate::layer::State;
 
 /// What is made of a policy once. Equal values of two policies share what is made of them.
@@ -10,6 +10,7 @@ use crate::layer::State;
 pub(crate) struct Prepared {
     pub(super) cors: Option<cors::Layer>,
     pub(super) compression: Option<compression::Layer>,
+    pub(super) headers: headers::Plans,
     pub(super) custom: custom::Layers,
 }
 
@@ -17,7 +18,8 @@ impl Prepared {
     pub(super) fn new(policy: &Policy, state: &State) -> Self {
         Self {
             cors: policy.cors.as_ref().map(cors::Layer::new),
-            compression: policy.compression.as_ref().map(compression::Layer::new),
+            compression: compression::Layer::new(&policy.compression),
+            headers: headers::Plans::new(&policy.headers),
             custom: custom::Layers::new(&policy.custom, state),
         }
     }

@@ -111,7 +111,8 @@ impl<'r> Facts<'r> {
         }
     }
 
-    fn value(&self, part: &Part) -> Option<Cow<'r, str>> {
+    /// What a part of a template stands for, if the request has it.
+    pub(super) fn value(&self, part: &Part) -> Option<Cow<'r, str>> {
         let field = |name| self.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let extensions = self.request.extensions();
         match part {

@@ -10,8 +10,8 @@ use ingress_core::BackendRef;
 use tower::ServiceExt;
 
 use super::{
-    Facts, Treated, access, authentication, bandwidth, body_size, client_limits, custom, error_pages, fixed,
-    forward, headers, mirror, redirect, rewrite,
+    Facts, Treated, access, authentication, bandwidth, body_size, client_limits, cors, custom, error_pages,
+    fixed, forward, headers, mirror, redirect, rewrite,
 };
 use crate::bounds::{Client, UpstreamBody};
 use crate::layer::{Matched, Shared};
@@ -37,7 +37,9 @@ where
 {
     let treated = call.treated.clone();
     let edits = headers::of_answer(&treated, &call.facts(&request));
-    let mut answer = match &treated.prepared.cors {
+    // Whoever may not send requests may not ask what scripts may do either.
+    let may_ask = !cors::is_preflight(&request) || access::check(&treated, call.client).is_ok();
+    let mut answer = match treated.prepared.cors.as_ref().filter(|_| may_ask) {
         Some(cors) => cors.around(request, move |request| Box::pin(guarded(call, request))).await,
         None => guarded(call, request).await,
     };
@@ -144,7 +146,7 @@ fn prepare<C>(call: &mut Call<C>, request: &mut Request<Body>) -> Result<(), Err
         request.headers_mut().insert(HOST, host);
     }
     if let Some(edits) = edits {
-        edits.apply(request.headers_mut());
+        edits.apply_to_request(request.headers_mut());
     }
     Ok(())
 }

@@ -81,6 +81,8 @@ pub(crate) fn prepare_request(request: &mut Request<Body>, host: Option<HeaderVa
         // HTTP/1.1 has the field even where there is nothing to say (RFC 9112 section 3.2).
         headers.insert(header::HOST, HeaderValue::from_static(""));
     }
+    hide(headers, &header::AUTHORIZATION);
+    hide(headers, &header::COOKIE);
 }
 
 /// Takes what was meant for the connection to the endpoint out of its response, whose version becomes the
@@ -92,6 +94,18 @@ pub(crate) fn clean_response<B>(response: &mut Response<B>) {
     if stated_length(headers).is_none() {
         // Several that agree are as good as one; the server writes it from the body.
         headers.remove(header::CONTENT_LENGTH);
+    }
+    hide(headers, &header::SET_COOKIE);
+}
+
+/// Marks the values of a field, which let their holder in: no `Debug` output shows them, and HTTP/2 sends them in a way that
+/// nobody on the way may remember (RFC 7541 section 7.1.3).
+fn hide(headers: &mut HeaderMap, name: &HeaderName) {
+    // An entry would make room for a field that is not there.
+    if headers.contains_key(name) {
+        if let header::Entry::Occupied(mut values) = headers.entry(name) {
+            values.iter_mut().for_each(|value| value.set_sensitive(true));
+        }
     }
 }
 

@@ -63,7 +63,8 @@ impl Session {
     fn set(&self, cookie: &AffinityCookie, name: &str, id: EndpointId, headers: &mut HeaderMap) {
         let secure = if self.secure && !has_secure(&cookie.attributes) { "; Secure" } else { "" };
         let text = format!("{name}={:016x}{}{secure}", id.0, cookie.attributes);
-        if let Ok(value) = HeaderValue::try_from(text) {
+        if let Ok(mut value) = HeaderValue::try_from(text) {
+            value.set_sensitive(true);
             headers.append(SET_COOKIE, value);
         }
     }

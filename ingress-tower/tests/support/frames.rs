@@ -79,7 +79,7 @@ pub(crate) async fn said(peer: &mut Peer, stream: u32) -> Said {
     }
 }
 
-async fn next(peer: &mut Peer) -> Option<(u8, u8, u32, Vec<u8>)> {
+pub(crate) async fn next(peer: &mut Peer) -> Option<(u8, u8, u32, Vec<u8>)> {
     let head = peer.try_bytes(9).await?;
     let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
     let payload = peer.try_bytes(length).await?;

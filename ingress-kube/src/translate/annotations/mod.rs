@@ -110,7 +110,8 @@ pub(super) fn field(name: &str) -> String {
 /// the part's.
 pub(super) fn unknown_parts<'p>(policy: &'p Policy, path: &PathMatch) -> Vec<(&'static str, &'p str)> {
     let names = path.names();
-    rewrite::captures(policy).filter(|(_, part)| names.iter().all(|name| name != part)).collect()
+    let captures = rewrite::captures(policy).chain(headers::captures(policy));
+    captures.filter(|(_, part)| names.iter().all(|name| name != part)).collect()
 }
 
 /// Whether an object itself has one of our annotations.
@@ -166,6 +167,7 @@ impl<'a> Settings<'a> {
     /// Takes over what an Ingress says itself.
     pub(super) fn read(mut self, ingress: &'a Stored<Ingress>, out: &mut Output) -> Self {
         let of_class = std::mem::take(&mut self.treatment.balancing);
+        let headers_of_class = std::mem::take(&mut self.treatment.policy.headers);
         if has(&ingress.object.metadata, "backend-ca-secret") {
             // Who names whom to trust does not mean everybody, as the class may.
             self.treatment.policy.tls.verify = None;
@@ -189,6 +191,7 @@ impl<'a> Settings<'a> {
             }
         }
         self.treatment.balancing = std::mem::take(&mut self.treatment.balancing).over(of_class);
+        self.treatment.policy.headers = self.treatment.policy.headers.or(&headers_of_class);
         self
     }
 
@@ -234,6 +237,10 @@ impl<'a> Settings<'a> {
         });
         if let Some(fault) = found {
             return Err(fault);
+        }
+        if let Some((_, part)) = headers::captures(&settings.treatment.policy).next() {
+            let message = format!("{{{part}}} is no variable, and a gateway has no path with that name");
+            return Err(Fault::new(message, "write a variable, such as {host} or {client}"));
         }
         *self = settings.without_split();
         Ok(())

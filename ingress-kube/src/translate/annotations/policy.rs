@@ -11,7 +11,7 @@ use ingress_core::{HostName, Policy, Protocol, Retries, Timeout};
 use super::balance::Balancing;
 use super::list::{Annotation, Scope, ValueKind, treat};
 use super::named::{self, NamedSecret, NamedService};
-use super::{Fault, Vain, rewrite, values};
+use super::{Fault, Vain, compression, cors, rewrite, values};
 use crate::translate::protocol as spoken;
 
 /// The most endpoints that one request may ask beyond the first.
@@ -133,6 +133,7 @@ pub(super) struct Treatment {
     pub(super) secrets: Vec<NamedSecret>,
     pub(super) services: Vec<NamedService>,
     pub(super) balancing: Balancing,
+    pub(super) cors: cors::Parts,
 }
 
 impl Treatment {
@@ -145,6 +146,7 @@ impl Treatment {
             retries
         });
         self.balancing.complete(&mut policy, splits);
+        self.cors.complete(&mut policy);
         policy
     }
 
@@ -158,6 +160,8 @@ impl Treatment {
             .into_iter()
             .chain(retries.then_some(retry_on))
             .chain(redirect)
+            .chain(self.cors.in_vain())
+            .chain(compression::in_vain(&self.policy))
             .collect()
     }
 }
