@@ -14,6 +14,7 @@ pub mod hostile;
 pub mod manifests;
 pub mod measure;
 pub mod oracle;
+pub mod proxied;
 mod random;
 pub mod simulation;
 pub mod table;
