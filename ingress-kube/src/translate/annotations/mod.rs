@@ -39,6 +39,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+pub(super) use canary::{SERVICE as CANARY_SERVICE, Share as CanaryShare};
 pub(super) use named::{NamedSecret, NamedService};
 pub(super) use path_syntax::PathSyntax;
 pub(super) use split::Splits;
@@ -49,6 +50,7 @@ use policy::Treatment;
 
 use super::{Output, hints};
 use crate::store::Stored;
+use crate::{Config, CustomAnnotation};
 
 /// What stands in front of every name.
 const DOMAIN: &str = "ingress.gateway/";
@@ -164,13 +166,17 @@ impl<'a> Settings<'a> {
     }
 
     /// Takes over what an Ingress says itself.
-    pub(super) fn read(mut self, ingress: &'a Stored<Ingress>, out: &mut Output) -> Self {
+    pub(super) fn read(mut self, ingress: &'a Stored<Ingress>, config: &Config, out: &mut Output) -> Self {
         let of_class = std::mem::take(&mut self.treatment.balancing);
         if has(&ingress.object.metadata, "backend-ca-secret") {
             // Who names whom to trust does not mean everybody, as the class may.
             self.treatment.policy.tls.verify = None;
         }
         for (annotation, text) in ingress.object.metadata.annotations.iter().flatten() {
+            if let Some(custom) = config.custom(annotation) {
+                self.set_custom(custom, text, &ingress.source, out);
+                continue;
+            }
             let Some(name) = own_name(annotation) else { continue };
             match find(name) {
                 Some(known) if known.scope.has_ingresses() => {
@@ -255,6 +261,16 @@ impl<'a> Settings<'a> {
         Ok(conditions)
     }
 
+    /// The canary beside the backends of paths, if there is one.
+    pub(super) fn canary(&self) -> Option<CanaryShare<'_>> {
+        self.treatment.canary.share()
+    }
+
+    /// How requests are treated on paths whose backend has the canary.
+    pub(super) fn canary_policy(&self) -> Option<Arc<Policy>> {
+        self.treatment.canary.policy(self.treatment.policy(self.splits()))
+    }
+
     /// How requests are treated, if anything is said of that.
     pub(super) fn policy(&self) -> Option<Arc<Policy>> {
         Some(self.treatment.policy(self.splits())).filter(|policy| !policy.is_empty()).map(Arc::new)
@@ -267,13 +283,15 @@ impl<'a> Settings<'a> {
 
     /// How a gateway treats requests where nothing else is said, and what of that is said in vain.
     pub(crate) fn of_gateway(&self) -> (Policy, Vec<Vain>) {
-        // Any Ingress may have a split.
-        (self.treatment.policy(true), self.treatment.in_vain(true))
+        // Any Ingress may have a split, and say that there is maintenance.
+        let mut vain = self.treatment.in_vain(true);
+        vain.retain(|vain| !vain.name.starts_with("maintenance-"));
+        (self.treatment.policy(true), vain)
     }
 
     /// Whether there are shares of a backend among which a request's key may choose.
     fn splits(&self) -> bool {
-        matches!(self.split, Some(Ok(_)))
+        matches!(self.split, Some(Ok(_))) || self.canary().is_some()
     }
 
     /// The Secrets that are named here, once.
@@ -289,6 +307,27 @@ impl<'a> Settings<'a> {
     /// What is said of how requests are treated, to be completed with what is in other objects.
     pub(super) fn policy_mut(&mut self) -> &mut Policy {
         &mut self.treatment.policy
+    }
+
+    /// Takes over what is said of a policy of the embedding program. What it cannot read closes the paths: nobody knows
+    /// whether it is a protection.
+    fn set_custom(
+        &mut self,
+        custom: &CustomAnnotation,
+        text: &str,
+        object: &Arc<ObjectRef>,
+        out: &mut Output,
+    ) {
+        let name = custom.name();
+        match custom.validate(text) {
+            Ok(()) => self.treatment.policy.custom.set(name, text),
+            Err(why) => {
+                self.treatment.policy.access.closed = true;
+                let field = format!("metadata.annotations[{}]", name.escape_debug());
+                let help = format!("write what {name} can be; until then these paths answer 503");
+                out.find(Code::InvalidAnnotation, object, field, why, help);
+            }
+        }
     }
 
     fn set(

@@ -11,7 +11,7 @@ use ingress_core::{HostName, Policy, Protocol, Retries, Timeout};
 use super::balance::Balancing;
 use super::list::{Annotation, Scope, ValueKind, treat};
 use super::named::{self, NamedSecret, NamedService};
-use super::{Fault, Vain, rewrite, values};
+use super::{Fault, Vain, canary, fixed, rewrite, values};
 use crate::translate::protocol as spoken;
 
 /// The most endpoints that one request may ask beyond the first.
@@ -133,6 +133,8 @@ pub(super) struct Treatment {
     pub(super) secrets: Vec<NamedSecret>,
     pub(super) services: Vec<NamedService>,
     pub(super) balancing: Balancing,
+    pub(super) fixed: fixed::Parts,
+    pub(super) canary: canary::Parts,
 }
 
 impl Treatment {
@@ -145,6 +147,7 @@ impl Treatment {
             retries
         });
         self.balancing.complete(&mut policy, splits);
+        self.fixed.complete(&mut policy);
         policy
     }
 
@@ -158,6 +161,8 @@ impl Treatment {
             .into_iter()
             .chain(retries.then_some(retry_on))
             .chain(redirect)
+            .chain(fixed::in_vain(self))
+            .chain(canary::in_vain(self))
             .collect()
     }
 }
