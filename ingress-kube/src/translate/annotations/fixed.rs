@@ -140,7 +140,11 @@ pub(super) fn in_vain(treatment: &Treatment) -> Vec<Vain> {
     }
     if fixed.body.is_some() && !FixedAnswer::may_have_body(fixed.status()) {
         let why = format!("an answer with status {} has no body", fixed.status()).into();
-        vain.push(Vain { name: "respond-body", why, write: "another respond-status, or leave the body out" });
+        vain.push(Vain {
+            name: "respond-body",
+            why,
+            write: "respond-status with a status that has one, such as 200",
+        });
     }
     if fixed.content_type.is_some() && fixed.body.is_none() {
         let (name, write) = ("respond-content-type", "respond-body, too");
