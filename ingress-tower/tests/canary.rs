@@ -193,6 +193,56 @@ async fn clients_with_an_affinity_stay_with_what_they_met_unless_they_ask() {
     }
 }
 
+/// With a cookie for each backend, as annotations make them.
+#[tokio::test]
+async fn who_has_met_both_goes_to_the_other_unless_it_asks() {
+    // The names sort either way.
+    for (web, next) in [("web", "next"), ("a", "b")] {
+        let (_web, _next, own, other) = servers().await;
+        let mut policy = canary(Some("X-Canary"), None);
+        policy.canary.as_mut().unwrap().service = next.into();
+        let mut cookie = AffinityCookie::new("home");
+        cookie.of_backend = true;
+        policy.affinity = Some(Affinity::Cookie(cookie));
+        let mut rules = RouteTable::builder();
+        let backends = Backends::split([(backend(web), 1), (backend(next), 99)]);
+        let rule = Rule::with_backends(HOST.parse().unwrap(), PathMatch::prefix("/").unwrap(), backends);
+        rules.rule(rule.with_policy(policy));
+        rules.endpoints(backend(web), own);
+        rules.endpoints(backend(next), other);
+        let service = service(rules.build().0);
+        let pair = async |value: &str| self::cookie(&ask(&service, &[("x-canary", value)]).await).unwrap();
+        let (of_next, of_web) = (pair("always").await, pair("never").await);
+        let both = format!("{of_next}; {of_web}");
+        for _ in 0..4 {
+            assert_eq!(who(&service, &[("cookie", &of_next)]).await, "next");
+            assert_eq!(who(&service, &[("cookie", &of_web)]).await, "web");
+            assert_eq!(who(&service, &[("cookie", &both)]).await, "web");
+            assert_eq!(who(&service, &[("cookie", &both), ("x-canary", "always")]).await, "next");
+        }
+    }
+}
+
+/// Several others: those that the canary is not for go to the greatest of them, since it has the most room.
+#[tokio::test]
+async fn of_several_others_the_greatest_takes_what_is_not_for_the_canary() {
+    let (_web, _next, own, other) = servers().await;
+    let third = Moody::start("third").await;
+    let mut rules = RouteTable::builder();
+    let backends = Backends::split([(backend("a"), 1), (backend("web"), 2), (backend("next"), 9)]);
+    let rule = Rule::with_backends(HOST.parse().unwrap(), PathMatch::prefix("/").unwrap(), backends);
+    rules.rule(rule.with_policy(canary(Some("X-Canary"), None)));
+    rules.endpoints(backend("a"), [Endpoint::new(third.addr)]);
+    rules.endpoints(backend("web"), own);
+    rules.endpoints(backend("next"), other);
+    let service = service(rules.build().0);
+    for _ in 0..12 {
+        assert_eq!(who(&service, &[("x-canary", "never")]).await, "web");
+        ask(&service, &[]).await;
+    }
+    assert_eq!(third.requests(), 1);
+}
+
 #[tokio::test]
 async fn a_key_leads_its_requests_to_one_version() {
     let (_web, _next, own, other) = servers().await;

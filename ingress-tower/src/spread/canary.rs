@@ -42,6 +42,12 @@ impl<'t> Canary<'t> {
         Some(if is_asked { self.unless_deserted(self.own) } else { self.other })
     }
 
+    /// Of the backends that a client has met, the canary last: who only once asked for it goes back to the other.
+    pub(super) fn home(self, homes: &mut dyn Iterator<Item = &'t Arc<Backend>>) -> Option<&'t Arc<Backend>> {
+        let first = homes.next()?;
+        if Arc::ptr_eq(first, self.own) { homes.next().or(Some(first)) } else { Some(first) }
+    }
+
     /// The backend, unless it is a canary that cannot answer.
     pub(super) fn unless_deserted(self, backend: &'t Arc<Backend>) -> &'t Arc<Backend> {
         match self.answers || !Arc::ptr_eq(backend, self.own) {

@@ -66,14 +66,19 @@ impl<'t> Spread<'t> {
         }
         let asked = asked();
         let session = |backend: &Backend| Session::of(backend, &*of(backend)?, ids, asked.parts);
-        let mut shares = found.backends().filter(|(_, weight)| *weight > 0).map(|(backend, _)| backend);
-        let mut home = || shares.find(|backend| session(backend).is_some_and(|session| session.is_known()));
+        let known = |backend: &&Arc<Backend>| session(backend).is_some_and(|session| session.is_known());
+        let shares = found.backends().filter(|(_, weight)| *weight > 0).map(|(backend, _)| backend);
         let turn = |split| turn(policy::of(state, [route, None, own]).as_deref(), split, asked);
         let canary = Canary::of(found, resources);
         let backend = match canary.and_then(|canary| canary.asked(asked.parts)) {
             Some(backend) => backend,
             None => {
-                let backend = home().or_else(|| found.backend(turn))?;
+                let mut homes = shares.filter(known);
+                let home = match canary {
+                    Some(canary) => canary.home(&mut homes),
+                    None => homes.next(),
+                };
+                let backend = home.or_else(|| found.backend(turn))?;
                 canary.map_or(backend, |canary| canary.unless_deserted(backend))
             }
         };
