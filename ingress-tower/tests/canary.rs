@@ -72,6 +72,8 @@ async fn servers() -> (Moody, Moody, Vec<Endpoint>, Vec<Endpoint>) {
     (web, next, own, other)
 }
 
+/// The header field and the cookie that decide.
+type Named = (Option<&'static str>, Option<&'static str>);
 type Fields = &'static [(&'static str, &'static str)];
 
 #[tokio::test]
@@ -79,7 +81,7 @@ async fn the_header_comes_before_the_cookie_and_that_before_the_weight() {
     let (_web, _next, own, other) = servers().await;
     let all = (Some("X-Canary"), Some("canary"));
     let valued = (Some("X-Canary=beta"), Some("canary"));
-    let table: [(u32, (Option<&str>, Option<&str>), Fields, &str); 18] = [
+    let table: [(u32, Named, Fields, &str); 18] = [
         (0, all, &[], "web"),
         (0, all, &[("x-canary", "always")], "next"),
         (100, all, &[("x-canary", "never")], "web"),

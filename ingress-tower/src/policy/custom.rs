@@ -69,7 +69,7 @@ const REMEMBERED: usize = 1024;
 pub struct PolicyRegistry {
     entries: Vec<Entry>,
     /// What was made of each text, shared by all threads.
-    made: Arc<Mutex<HashMap<(Box<str>, Box<str>), Arc<dyn Step>>>>,
+    made: Arc<Mutex<Made>>,
 }
 
 #[derive(Clone)]
@@ -78,6 +78,8 @@ struct Entry {
     parse: Arc<Parse>,
 }
 
+/// Layers by name and text.
+type Made = HashMap<(Box<str>, Box<str>), Arc<dyn Step>>;
 type Parse = dyn Fn(&str) -> Result<Arc<dyn Step>, BoxError> + Send + Sync;
 
 /// A layer of any type.
