@@ -6,7 +6,7 @@ use ingress_core::{Canary, CanaryHeader, Policy};
 
 use super::list::{Annotation, Scope, ValueKind, treat};
 use super::policy::Treatment;
-use super::{Fault, Vain, values};
+use super::{Fault, Settings, Vain, values};
 
 /// The annotation that names the Service.
 pub(in crate::translate) const SERVICE: &str = "canary-service";
@@ -77,6 +77,20 @@ impl Parts {
         (canary.header, canary.cookie) = (self.header.clone(), self.cookie.clone());
         policy.canary = Some(canary);
         Some(Arc::new(policy))
+    }
+}
+
+// ===== impl Settings =====
+
+impl Settings<'_> {
+    /// The canary beside the backends of paths, if there is one.
+    pub(in crate::translate) fn canary(&self) -> Option<Share<'_>> {
+        self.treatment.canary.share()
+    }
+
+    /// How requests are treated on paths whose backend has the canary.
+    pub(in crate::translate) fn canary_policy(&self) -> Option<Arc<Policy>> {
+        self.treatment.canary.policy(self.treatment.policy(self.splits()))
     }
 }
 

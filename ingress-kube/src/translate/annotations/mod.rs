@@ -14,6 +14,7 @@ mod client_limits;
 mod compression;
 mod conditions;
 mod cors;
+mod custom;
 mod error_pages;
 mod external_auth;
 mod fixed;
@@ -49,8 +50,8 @@ pub use list::{Annotation, Scope, ValueKind};
 use policy::Treatment;
 
 use super::{Output, hints};
+use crate::Config;
 use crate::store::Stored;
-use crate::{Config, CustomAnnotation};
 
 /// What stands in front of every name.
 const DOMAIN: &str = "ingress.gateway/";
@@ -261,16 +262,6 @@ impl<'a> Settings<'a> {
         Ok(conditions)
     }
 
-    /// The canary beside the backends of paths, if there is one.
-    pub(super) fn canary(&self) -> Option<CanaryShare<'_>> {
-        self.treatment.canary.share()
-    }
-
-    /// How requests are treated on paths whose backend has the canary.
-    pub(super) fn canary_policy(&self) -> Option<Arc<Policy>> {
-        self.treatment.canary.policy(self.treatment.policy(self.splits()))
-    }
-
     /// How requests are treated, if anything is said of that.
     pub(super) fn policy(&self) -> Option<Arc<Policy>> {
         Some(self.treatment.policy(self.splits())).filter(|policy| !policy.is_empty()).map(Arc::new)
@@ -307,27 +298,6 @@ impl<'a> Settings<'a> {
     /// What is said of how requests are treated, to be completed with what is in other objects.
     pub(super) fn policy_mut(&mut self) -> &mut Policy {
         &mut self.treatment.policy
-    }
-
-    /// Takes over what is said of a policy of the embedding program. What it cannot read closes the paths: nobody knows
-    /// whether it is a protection.
-    fn set_custom(
-        &mut self,
-        custom: &CustomAnnotation,
-        text: &str,
-        object: &Arc<ObjectRef>,
-        out: &mut Output,
-    ) {
-        let name = custom.name();
-        match custom.validate(text) {
-            Ok(()) => self.treatment.policy.custom.set(name, text),
-            Err(why) => {
-                self.treatment.policy.access.closed = true;
-                let field = format!("metadata.annotations[{}]", name.escape_debug());
-                let help = format!("write what {name} can be; until then these paths answer 503");
-                out.find(Code::InvalidAnnotation, object, field, why, help);
-            }
-        }
     }
 
     fn set(
