@@ -184,6 +184,12 @@ async fn layers_may_answer_themselves() {
         assert_eq!((answer.status().as_u16(), &answer.headers()["x-mark"]), (status, &"o".parse().unwrap()));
         let body = within("body", answer.into_body().collect()).await.unwrap().to_bytes();
         assert_eq!(&body[..], b"the layer answers");
+        // Who asks for a WebSocket would take 200 for consent.
+        let connect = Request::connect(format!("http://{HOST}/")).header("x-key", key);
+        let connect =
+            connect.extension(hyper::ext::Protocol::from_static("websocket")).body(empty()).unwrap();
+        let answer = within("answer", client.send_request(connect)).await.unwrap();
+        assert_eq!(answer.status(), if status == 200 { 405 } else { status });
         let mut peer = gateway.client().await;
         peer.send(format!("GET / HTTP/1.1\r\nHost: {HOST}\r\nx-key: {key}\r\n\r\n")).await;
         let answer = peer.response().await;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -17,7 +18,8 @@ use super::{Call, Next};
 use crate::bounds::{Client, UpstreamBody};
 use crate::error::Kind;
 use crate::layer::State;
-use crate::respond::Shape;
+use crate::proxy::upgrade;
+use crate::respond::{Shape, respond};
 use crate::{Body, BoxError, Error};
 
 /// How many layers are remembered that no policy uses any more.
@@ -224,10 +226,22 @@ where
         // Who may be here has been checked.
         Err(_) => Arc::default(),
     };
-    let rest: Rest = Box::new(move |request| Box::pin(send(call, request, shape)));
+    // Whose client takes any success for consent, which only an endpoint may give.
+    let consent = upgrade::is_for_stream(request.extensions()).then(Arc::<AtomicBool>::default);
+    let given = consent.clone();
+    let rest: Rest = Box::new(move |request| {
+        given.iter().for_each(|given| given.store(true, Relaxed));
+        Box::pin(send(call, request, shape))
+    });
     let rest = layers.iter().rev().fold(rest, |rest, layer| {
         let layer = layer.clone();
         Box::new(move |request| layer.take(request, rest))
     });
-    rest(request).await
+    let answer = rest(request).await;
+    match consent {
+        Some(given) if answer.status().is_success() && !given.load(Relaxed) => {
+            respond(Error::new(Kind::Tunnel), shape)
+        }
+        _ => answer,
+    }
 }
