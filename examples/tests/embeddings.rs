@@ -94,3 +94,22 @@ fn resource_backend() {
     assert_eq!(client::get(example.address, "any.example", "/nothing.html").status, 404);
     assert_eq!(client::get(example.address, "any.example", "/bucket/a.png").status, 503);
 }
+
+#[test]
+fn policy() {
+    let example = Example::start("policy", &["127.0.0.1:0"]);
+    let finding = example.stdout.recv_timeout(PATIENCE).unwrap();
+    let want = "error[ING023]: policy.rs:5: Ingress default/typo metadata.annotations[example.com/keys]: \
+        nobody is called \"patrons\"; ";
+    assert!(finding.starts_with(want), "{finding}");
+    let ask = |host: &str, key: &str| {
+        let mut connection = client::Connection::open(example.address).unwrap();
+        let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nX-Api-Key: {key}\r\n\r\n");
+        connection.send(&request).unwrap();
+        let answer = connection.answer().unwrap();
+        (answer.status, answer.body)
+    };
+    assert_eq!(ask("any.example", "winter"), (403, "no key\n".into()));
+    assert_eq!(ask("any.example", "spring"), (200, "hello\n".into()));
+    assert_eq!(ask("typo.example", "spring").0, 503);
+}

@@ -1,5 +1,6 @@
 //! What the embedding program decides.
 
+use std::fmt;
 use std::sync::Arc;
 
 use ingress_core::{AmbiguousPaths, HostFallthrough, Locality, ResourceRef};
@@ -48,7 +49,19 @@ pub struct Config {
     pub load_trust: Option<LoadTrust>,
     /// Namespace and name of the Secret whose certificate is presented to clients that ask for a host without one.
     pub default_certificate: Option<(Arc<str>, Arc<str>)>,
+    /// Annotations of the embedding program's own.
+    pub custom_annotations: Vec<CustomAnnotation>,
 }
+
+/// An annotation of the embedding program's own, which Ingresses may have. Its text becomes a
+/// [`Policy::custom`](ingress_core::Policy::custom) of the Ingress's rules, under the annotation's name.
+#[derive(Clone)]
+pub struct CustomAnnotation {
+    name: Box<str>,
+    validate: Arc<Validate>,
+}
+
+type Validate = dyn Fn(&str) -> Result<(), String> + Send + Sync;
 
 /// What addresses a Service's requests go to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,6 +92,7 @@ impl Default for Config {
             load_certificate: None,
             load_trust: None,
             default_certificate: None,
+            custom_annotations: Vec::new(),
         }
     }
 }
@@ -180,5 +194,55 @@ impl Config {
     pub fn default_certificate(mut self, namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
         self.default_certificate = Some((namespace.into(), name.into()));
         self
+    }
+
+    /// Adds an annotation of this program's own, by its full name, such as `example.com/api-key`. It is read of Ingresses
+    /// alone, neither of Services nor as a parameter of a class. `validate` says what is wrong with a text, if anything is;
+    /// that is a finding, and the paths are closed then, since the annotation may be a protection. A name that is this
+    /// crate's own is this program's from now on.
+    ///
+    /// ```
+    /// use ingress_kube::Config;
+    ///
+    /// let config = Config::default().custom_annotation("example.com/team", |text| match text {
+    ///     "" => Err("no team is named".into()),
+    ///     _ => Ok(()),
+    /// });
+    /// ```
+    #[must_use]
+    pub fn custom_annotation(
+        mut self,
+        name: impl Into<Box<str>>,
+        validate: impl Fn(&str) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        let name = name.into();
+        self.custom_annotations.retain(|known| known.name != name);
+        self.custom_annotations.push(CustomAnnotation { name, validate: Arc::new(validate) });
+        self
+    }
+
+    /// The annotation of the embedding program's own that has this name.
+    pub(crate) fn custom(&self, name: &str) -> Option<&CustomAnnotation> {
+        self.custom_annotations.iter().find(|known| &*known.name == name)
+    }
+}
+
+// ===== impl CustomAnnotation =====
+
+impl CustomAnnotation {
+    /// Its full name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What is wrong with a text, if anything is.
+    pub(crate) fn validate(&self, text: &str) -> Result<(), String> {
+        (self.validate)(text)
+    }
+}
+
+impl fmt::Debug for CustomAnnotation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CustomAnnotation").field(&self.name).finish()
     }
 }

@@ -38,7 +38,7 @@ mod secret;
 mod store;
 mod translate;
 
-pub use config::{Config, DEFAULT_CONTROLLER, Upstream};
+pub use config::{Config, CustomAnnotation, DEFAULT_CONTROLLER, Upstream};
 pub use controller::{IngressController, Report};
 pub use default_backend::{DefaultBackendService, DefaultBackendServiceError};
 pub use defaults::{Defaults, DefaultsError};

@@ -16,7 +16,9 @@ use crate::proxy::forwarded_path;
 use crate::proxy::origin::{Origin, Origins, Peer, Via};
 use crate::service::Ingress;
 use crate::spread::{Asked, Queues, Session, Spread};
-use crate::{BoxError, Captures, ConnectionInfo, Error, ResourceRegistry, TrustedProxies, match_route};
+use crate::{
+    BoxError, Captures, ConnectionInfo, Error, PolicyRegistry, ResourceRegistry, TrustedProxies, match_route,
+};
 
 /// Puts the routing table in front of a service: requests that a route takes are proxied, all others reach
 /// the service unchanged.
@@ -69,6 +71,7 @@ pub(crate) struct Shared<C> {
 pub(crate) struct State {
     pub(crate) budgets: Budgets,
     pub(crate) queues: Queues,
+    pub(crate) policies: PolicyRegistry,
 }
 
 /// The least that is to be supported is 8000 bytes (RFC 9110 section 4.1).
@@ -138,6 +141,17 @@ impl<C> IngressLayer<C> {
     #[must_use]
     pub fn resources(mut self, resources: ResourceRegistry) -> Self {
         self.shared.resources = Arc::new(resources);
+        self
+    }
+
+    /// Adds policies of this program's own, for what tables say in [`Policy::custom`]. Layers that are cloned before do not
+    /// have them.
+    #[must_use]
+    pub fn policies(mut self, policies: PolicyRegistry) -> Self {
+        match Arc::get_mut(&mut self.shared.state) {
+            Some(state) => state.policies = policies,
+            None => self.shared.state = Arc::new(State { policies, ..State::default() }),
+        }
         self
     }
 
@@ -250,7 +264,8 @@ impl<C> Shared<C> {
             let Some(found) = table.lookup(&match_route::head(parts, &target))? else { return Ok(None) };
             let client = || self.client(&parts.headers, &parts.extensions);
             let asked = || Asked { parts, host, path, client: client() };
-            let spread = Spread::new(&found, (self.policy.as_ref(), &self.state), &self.ids, asked);
+            let own = (self.policy.as_ref(), &self.state);
+            let spread = Spread::new(&found, own, &self.resources, &self.ids, asked);
             let Spread { backend, policy, key, session } =
                 spread.ok_or_else(|| Error::new(Kind::NoEndpoint))?;
             let prefix = policy::prefix(policy.as_deref().map(|policy| &**policy), found.route);

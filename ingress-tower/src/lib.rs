@@ -9,6 +9,7 @@
 //! | [`HealthChecker`] | asks endpoints whether they are well, and has those left out that are not |
 //! | [`explain`] | what is done with a request under a table, and why |
 //! | [`ResourceRegistry`] | services of this process that answer for backends |
+//! | [`PolicyRegistry`] | layers of this process that routes ask for by name |
 //! | [`server::Server`] | an accept loop with deadlines and a graceful end, where the host has none |
 //! | [`tls::Tls`] | TLS for it, with the certificates of the table |
 //!
@@ -98,6 +99,7 @@ pub use future::ResponseFuture;
 #[cfg(feature = "client")]
 pub use health::HealthChecker;
 pub use layer::IngressLayer;
+pub use policy::{Next, PolicyRegistry};
 pub use proxy::{Stalled, TimedOut, Timeouts, Unsent};
 pub use resource::ResourceRegistry;
 pub use service::{Ingress, IngressService, NotFound};
@@ -119,7 +121,9 @@ fn assert_auto_traits() {
     assert::<(IngressLayer<()>, IngressService<()>)>();
     assert::<(
         Ingress<(), ()>,
+        Next,
         NotFound,
+        PolicyRegistry,
         ResourceRegistry,
         Stalled,
         TimedOut,

@@ -32,7 +32,7 @@ pub use access::{Access, Networks, NetworksError};
 pub use authentication::Authentication;
 pub use basic_auth::{BasicAuth, Users};
 pub use callee::{Callee, CalleeAddress};
-pub use canary::Canary;
+pub use canary::{Canary, CanaryHeader, CanaryHeaderError};
 pub use client_certificate::ClientCertificate;
 pub use client_limits::ClientLimits;
 pub use compression::{Coding, Compression, MediaTypes, MediaTypesError};
@@ -41,7 +41,7 @@ pub use cors_origins::{CorsOrigins, CorsOriginsError};
 pub use custom::Custom;
 pub use error_pages::ErrorPages;
 pub use external_auth::ExternalAuth;
-pub use fixed::{FixedAnswer, Maintenance};
+pub use fixed::{ContentType, ContentTypeError, FixedAnswer, FixedAnswerError, Maintenance};
 pub use headers::{FieldEdits, FieldName, FieldNameError, Headers};
 pub use health_check::{HealthCheck, HealthProtocol};
 pub use jwt::{Jwt, JwtKeys};
@@ -158,7 +158,7 @@ pub struct Policy {
     /// The answer to every request, without asking an endpoint.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub answer: Option<FixedAnswer>,
-    /// Which requests go to a new version of a Service.
+    /// Which requests go to a new version of a Service; counts for a rule, not for a backend.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub canary: Option<Canary>,
     /// Policies of the embedding program.

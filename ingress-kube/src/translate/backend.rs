@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::TypedLocalObjectReference;
 use k8s_openapi::api::networking::v1::{Ingress, IngressBackend, IngressServiceBackend};
 
 use super::Output;
-use super::annotations::{self, Splits};
+use super::annotations::{self, CANARY_SERVICE, CanaryShare, Splits};
 use crate::Config;
 use crate::store::Stored;
 
@@ -27,31 +27,54 @@ pub(super) enum Place {
     Annotation(&'static str),
 }
 
-/// What serves a path: what its backend points at, or the Services that share its requests, on the same port.
+/// What serves a path: what its backend points at, or the Services that share its requests, on the same port; and whether
+/// one of them is the canary. A backend that is split has none.
 pub(super) fn resolve_shared(
     stored: &Stored<Ingress>,
     place: Place,
     backend: &IngressBackend,
-    splits: Option<&Splits<'_>>,
+    (splits, canary): (Option<&Splits<'_>>, Option<CanaryShare<'_>>),
     config: &Config,
     out: &mut Output,
-) -> Backends {
+) -> (Backends, bool) {
     let service = backend.service.as_ref().filter(|_| backend.resource.is_none());
     let shared = service.and_then(|service| Some((service, splits?.of(&service.name)?)));
     let Some((service, shares)) = shared else {
-        return resolve(stored, place, backend, config, out).into();
+        let primary = resolve(stored, place, backend, config, out);
+        return match canary.and_then(|canary| beside(stored, &primary, canary, out)) {
+            Some(shared) => (shared, true),
+            None => (primary.into(), false),
+        };
     };
     let port = match port(service) {
         Ok(port) => port,
         Err((at, message, help)) => {
             out.find(Code::InvalidBackend, &stored.source, place.service_field(at), message, help);
-            return nowhere(stored, &service.name).into();
+            return (nowhere(stored, &service.name).into(), false);
         }
     };
     let share = |&(name, weight): &(&str, u32)| {
         (use_service(stored, name, port.clone(), Place::Annotation("split"), out), weight)
     };
-    Backends::split(shares.iter().map(share))
+    (Backends::split(shares.iter().map(share)), false)
+}
+
+/// A backend with the canary beside it; nothing where the backend is the canary, no Service, or nowhere. A canary that does
+/// not exist has no endpoints, and so costs nothing.
+fn beside(
+    stored: &Stored<Ingress>,
+    primary: &BackendRef,
+    canary: CanaryShare<'_>,
+    out: &mut Output,
+) -> Option<Backends> {
+    let BackendRef::Service(service) = primary else { return None };
+    if *service.name == *canary.service || service.port == PortRef::Number(0) {
+        return None;
+    }
+    let place = Place::Annotation(CANARY_SERVICE);
+    let other = use_service(stored, canary.service, service.port.clone(), place, out);
+    let weight = u32::from(canary.weight);
+    Some(Backends::split([(primary.clone(), 100_u32.saturating_sub(weight)), (other, weight)]))
 }
 
 /// What a backend points at. Whether that is there and who answers is not looked at here.

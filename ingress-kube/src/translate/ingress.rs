@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ingress_core::{Code, Conditions, Diagnostic, HostMatch, ObjectRef, PathMatch, Policy, Rule, Source};
 use k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress, IngressRule, IngressSpec};
 
-use super::annotations::{self, Settings};
+use super::annotations::{self, CanaryShare, Settings};
 use super::backend::Place;
 use super::defaults::{Candidate, Rank};
 use super::{Output, backend, hints, ownership, path, tls, with_policy};
@@ -36,6 +36,8 @@ struct Subject<'s, 'a> {
     /// rules leave.
     conditions: Result<Conditions, &'s Diagnostic>,
     policy: Option<Arc<Policy>>,
+    /// The policy of paths whose backend has a canary.
+    canary_policy: Option<Arc<Policy>>,
 }
 
 /// Adds the rules and findings of one Ingress. Where `only` names hosts, in order, there are no rules for others, and
@@ -48,7 +50,7 @@ pub(super) fn translate<'a>(
     out: &mut Output,
 ) {
     if only.is_none() {
-        report_ignored(stored, out);
+        report_ignored(stored, config, out);
     }
     let empty = IngressSpec::default();
     let spec = stored.object.spec.as_ref().unwrap_or(&empty);
@@ -71,7 +73,9 @@ pub(super) fn translate<'a>(
     }
     let policy = settings.policy();
     let conditions = settings.conditions();
-    let subject = Subject { stored, config, settings, only, conditions, policy: policy.clone() };
+    let canary_policy = settings.canary_policy();
+    let subject =
+        Subject { stored, config, settings, only, conditions, policy: policy.clone(), canary_policy };
     let mut hosts = Vec::new();
     for (index, rule) in spec.rules.iter().flatten().enumerate() {
         if stored.withheld_rules.contains(&index) {
@@ -179,10 +183,12 @@ fn translate_path(
     path: &HTTPIngressPath,
     out: &mut Output,
 ) {
-    let Subject { stored, config, settings, conditions, policy, .. } = subject;
+    let Subject { stored, config, settings, conditions, policy, canary_policy, .. } = subject;
     let splits = settings.split.as_ref().and_then(|splits| splits.as_ref().ok());
     let place = Place::Path { rule, path: number };
-    let backends = backend::resolve_shared(stored, place, &path.backend, splits, config, out);
+    let shared = (splits, settings.canary());
+    let (backends, has_canary) = backend::resolve_shared(stored, place, &path.backend, shared, config, out);
+    let policy = if has_canary { canary_policy } else { policy };
     let syntax = match &settings.path_syntax {
         Some(Err(finding)) if path.path_type == path::IMPLEMENTATION_SPECIFIC => {
             return out.refuse(Some(host), None, finding.clone());
@@ -268,6 +274,9 @@ fn report_without_effect(
     for vain in settings.in_vain() {
         ignored(vain.name, &vain.why, &vain.help());
     }
+    if let Some(canary) = settings.canary() {
+        report_canary(object, canary, paths(), settings, out);
+    }
     let Some(Ok(splits)) = &settings.split else { return };
     let backends: BTreeSet<_> =
         paths().filter_map(|path| Some(&*path.backend.service.as_ref()?.name)).collect();
@@ -280,6 +289,49 @@ fn report_without_effect(
             (None, None) => "write http.paths with this backend".into(),
         };
         out.find(Code::InvalidAnnotation, object, annotations::field("split"), message, help);
+    }
+}
+
+/// Paths beside whose backends the canary has no place, once for each reason.
+fn report_canary<'p>(
+    object: &Arc<ObjectRef>,
+    canary: CanaryShare<'_>,
+    paths: impl Iterator<Item = &'p HTTPIngressPath>,
+    settings: &Settings<'_>,
+    out: &mut Output,
+) {
+    let splits = settings.split.as_ref().and_then(|splits| splits.as_ref().ok());
+    let mut reasons = BTreeSet::new();
+    let mut is_used = false;
+    for path in paths {
+        let service = path.backend.service.as_ref().map(|service| &*service.name);
+        let reason = match service {
+            Some(service) if splits.is_some_and(|splits| splits.of(service).is_some()) => {
+                (format!("the requests of {service:?} are shared by split"), "leave one of the two out")
+            }
+            Some(service) if service == canary.service => {
+                (format!("{service:?} is the backend itself"), "write the name of another Service")
+            }
+            Some(_) => {
+                is_used = true;
+                continue;
+            }
+            None => (
+                "a resource is the backend".to_owned(),
+                "write the annotation on an Ingress for Services alone",
+            ),
+        };
+        reasons.insert(reason);
+    }
+    if !is_used && reasons.is_empty() {
+        let why = "a canary is for the paths of rules, and there is none".to_owned();
+        reasons.insert((why, "write http.paths, for example a Prefix / with a backend"));
+    }
+    let whole =
+        if is_used { "the annotation has no effect on some paths" } else { "the annotation has no effect" };
+    for (why, help) in reasons {
+        let field = annotations::field(annotations::CANARY_SERVICE);
+        out.find(Code::IgnoredField, object, field, format!("{whole}: {why}"), help);
     }
 }
 
@@ -304,9 +356,10 @@ fn report_no_paths(
 }
 
 /// What is written but has no effect is said, once for each field.
-fn report_ignored(stored: &Stored<Ingress>, out: &mut Output) {
+fn report_ignored(stored: &Stored<Ingress>, config: &Config, out: &mut Output) {
     for name in stored.object.metadata.annotations.iter().flat_map(|annotations| annotations.keys()) {
-        if annotations::own_name(name).is_none() && speaks_to_a_controller(name) {
+        let is_ours = annotations::own_name(name).is_some() || config.custom(name).is_some();
+        if !is_ours && speaks_to_a_controller(name) {
             let field = format!("metadata.annotations[{name}]");
             let help = "leave it out once you do not need what it does elsewhere";
             out.find(Code::IgnoredField, &stored.source, field, "the annotation has no effect", help);

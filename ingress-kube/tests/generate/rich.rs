@@ -19,7 +19,7 @@ pub struct Placed {
     pub origin: Option<Origin>,
 }
 
-const ANNOTATIONS: [(&str, &str); 20] = [
+const ANNOTATIONS: &[(&str, &str)] = &[
     ("ingress.gateway/backend-ca-secret", "t0"),
     ("ingress.gateway/backend-ca-secret", "t1"),
     ("ingress.gateway/backend-protocol", "https"),
@@ -29,6 +29,12 @@ const ANNOTATIONS: [(&str, &str); 20] = [
     ("ingress.gateway/split", "s0: s1=1, missing=2"),
     ("ingress.gateway/split", "s1: s0=1, s2=1"),
     ("ingress.gateway/split", "s0"),
+    ("ingress.gateway/canary-service", "s1"),
+    ("ingress.gateway/canary-service", "missing"),
+    ("ingress.gateway/canary-weight", "50%"),
+    ("ingress.gateway/canary-header", "X-A"),
+    ("ingress.gateway/maintenance-body", "x"),
+    ("ingress.gateway/respond-status", "4O4"),
     ("ingress.gateway/match-method", "GET, HEAD"),
     ("ingress.gateway/match-method", "no method"),
     ("ingress.gateway/path-syntax", "template"),

@@ -32,8 +32,10 @@ mod treated;
 
 use rewrite::Facts;
 
+pub use custom::PolicyRegistry;
 pub(crate) use deadline::by;
 pub(crate) use forward::forward;
+pub use next::Next;
 pub(crate) use prepared::Prepared;
 pub(crate) use retry::{Budgets, Retry};
 pub(crate) use rewrite::prefix;

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response};
+use sync_wrapper::SyncWrapper;
 use tower::ServiceExt;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -16,10 +17,14 @@ use crate::error::Kind;
 use crate::respond::{Shape, respond};
 use crate::{Body, BoxError, Error};
 
-type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+pub(super) type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+pub(super) type Rest = Box<dyn FnOnce(Request<Body>) -> Answer + Send>;
 
-/// What is behind a layer: the rest of a request's way, which it goes once. A second request is answered with 500.
-pub struct Next(Option<Box<dyn FnOnce(Request<Body>) -> Answer + Send>>);
+/// What is behind a layer: the rest of a request's way, which it goes once. A second request is answered with 500. It is
+/// always ready, and never fails: what goes wrong behind it is an answer, which may have an [`Error`] in its extensions.
+///
+/// See [`PolicyRegistry`](crate::PolicyRegistry).
+pub struct Next(Option<SyncWrapper<Rest>>);
 
 /// Sends a request through a layer, with `rest` behind it.
 pub(super) async fn through<L, B>(
@@ -32,10 +37,24 @@ where
     L::Service: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    let service = layer.layer(Next(Some(Box::new(rest))));
+    ask(layer.layer(Next::to(Box::new(rest))), request).await
+}
+
+/// The answer of a service that a layer made.
+pub(super) async fn ask<S, B>(service: S, request: Request<Body>) -> Response<Body>
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
     match service.oneshot(request).await {
         Ok(response) => response.map(Body::new),
         Err(never) => match never {},
+    }
+}
+
+impl Next {
+    pub(super) fn to(rest: Rest) -> Self {
+        Self(Some(SyncWrapper::new(rest)))
     }
 }
 
@@ -49,7 +68,7 @@ impl Service<Request<Body>> for Next {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let Some(rest) = self.0.take() else {
+        let Some(rest) = self.0.take().map(SyncWrapper::into_inner) else {
             let shape = Shape::of(request.method(), request.headers());
             let error = Error::with_source(Kind::Resource, "a layer asked twice for one answer");
             return Box::pin(async move { Ok(respond(error, shape)) });

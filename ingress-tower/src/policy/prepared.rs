@@ -2,7 +2,7 @@
 
 use ingress_core::Policy;
 
-use super::{compression, cors, custom, headers};
+use super::{compression, cors, custom, fixed, headers};
 use crate::layer::State;
 
 /// What is made of a policy once. Equal values of two policies share what is made of them.
@@ -12,6 +12,7 @@ pub(crate) struct Prepared {
     pub(super) compression: Option<compression::Layer>,
     pub(super) headers: headers::Plans,
     pub(super) custom: custom::Layers,
+    pub(super) fixed: fixed::Contents,
 }
 
 impl Prepared {
@@ -21,6 +22,7 @@ impl Prepared {
             compression: compression::Layer::new(&policy.compression),
             headers: headers::Plans::new(&policy.headers),
             custom: custom::Layers::new(&policy.custom, state),
+            fixed: fixed::Contents::new(policy),
         }
     }
 }

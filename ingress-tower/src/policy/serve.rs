@@ -83,11 +83,12 @@ where
 {
     let treated = call.treated.clone();
     access::check(&treated, call.client)?;
+    treated.prepared.custom.check()?;
     let none = client_limits::Pass::default();
     if let Some(answer) = redirect::to_other_name(&treated, &call.facts(request))? {
         return Ok((Some(answer), none));
     }
-    if let Some(answer) = fixed::maintenance(&treated, &call.facts(request))? {
+    if let Some(answer) = fixed::maintenance(call, request) {
         return Ok((Some(answer), none));
     }
     let pass = client_limits::admit(&treated, &call.facts(request))?;
@@ -97,7 +98,7 @@ where
     if let Some(answer) = redirect::elsewhere(&treated, &call.facts(request))? {
         return Ok((Some(answer), pass));
     }
-    Ok((fixed::answer(&treated, request), pass))
+    Ok((fixed::answer(&treated, request)?, pass))
 }
 
 /// Compresses the answer, and lets the layers of the embedding program do what they do.

@@ -13,6 +13,10 @@ pub(crate) fn is_extended(_: &Method, _: &Extensions) -> bool {
     false
 }
 
+pub(crate) fn is_for_stream(_: &Extensions) -> bool {
+    false
+}
+
 pub(crate) fn asked(_: &Request<Body>) -> Option<HeaderValue> {
     None
 }

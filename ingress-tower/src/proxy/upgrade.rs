@@ -45,6 +45,11 @@ pub(crate) fn is_extended(method: &Method, extensions: &Extensions) -> bool {
     method == Method::CONNECT && named()
 }
 
+/// Whether a request that was prepared was a CONNECT of HTTP/2: its client takes any success for consent.
+pub(crate) fn is_for_stream(extensions: &Extensions) -> bool {
+    extensions.get::<Protocol>().is_some()
+}
+
 /// What the request asks to change to, where that may be forwarded. A request with a body, or one of another version
 /// than HTTP/1.1, is answered as if it did not ask; so is one for `h2c`, which this server speaks without asking
 /// (RFC 9113 section 3.1).

@@ -1,6 +1,7 @@
 //! Which backend and endpoint a request goes to, and that it is counted there.
 
 mod affinity;
+mod canary;
 mod choose;
 mod chosen;
 mod flight;
@@ -13,11 +14,13 @@ use std::sync::Arc;
 use http::request::Parts;
 use ingress_core::{Algorithm, Backend, EndpointIdKey, Policy, RequestHost, RequestPath, RouteMatch, Turn};
 
+use crate::ResourceRegistry;
 use crate::layer::State;
 use crate::policy::{self, Treated};
 use crate::proxy::tickets;
 
 pub(crate) use affinity::Session;
+use canary::Canary;
 pub(crate) use choose::Chooser;
 pub use chosen::Chosen;
 pub(crate) use chosen::Recording;
@@ -45,11 +48,12 @@ pub(crate) struct Spread<'t> {
 }
 
 impl<'t> Spread<'t> {
-    /// The backend of a route that a request goes to: where the client has been before, or whose turn it is. Nothing where
-    /// several share the requests and none of them has any weight.
+    /// The backend of a route that a request goes to: which it asks for where there is a canary, where the client has been
+    /// before, or whose turn it is. Nothing where several share the requests and none of them has any weight.
     pub(crate) fn new(
         found: &RouteMatch<'t>,
         (own, state): (Option<&Arc<Policy>>, &Arc<State>),
+        resources: &ResourceRegistry,
         ids: &EndpointIdKey,
         asked: impl FnOnce() -> Asked<'t>,
     ) -> Option<Self> {
@@ -62,13 +66,22 @@ impl<'t> Spread<'t> {
         }
         let asked = asked();
         let session = |backend: &Backend| Session::of(backend, &*of(backend)?, ids, asked.parts);
-        let mut shares = found.backends().filter(|(_, weight)| *weight > 0).map(|(backend, _)| backend);
-        let backend =
-            match shares.find(|backend| session(backend).is_some_and(|session| session.is_known())) {
-                Some(home) => home,
-                None => found
-                    .backend(|split| turn(policy::of(state, [route, None, own]).as_deref(), split, asked))?,
-            };
+        let known = |backend: &&Arc<Backend>| session(backend).is_some_and(|session| session.is_known());
+        let shares = found.backends().filter(|(_, weight)| *weight > 0).map(|(backend, _)| backend);
+        let turn = |split| turn(policy::of(state, [route, None, own]).as_deref(), split, asked);
+        let canary = Canary::of(found, resources);
+        let backend = match canary.and_then(|canary| canary.asked(asked.parts)) {
+            Some(backend) => backend,
+            None => {
+                let mut homes = shares.filter(known);
+                let home = match canary {
+                    Some(canary) => canary.home(&mut homes),
+                    None => homes.next(),
+                };
+                let backend = home.or_else(|| found.backend(turn))?;
+                canary.map_or(backend, |canary| canary.unless_deserted(backend))
+            }
+        };
         let policy = of(backend);
         let key = policy.as_ref().and_then(|policy| key::of(policy, asked));
         Some(Self { backend, policy, key, session: session(backend) })

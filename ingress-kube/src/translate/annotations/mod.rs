@@ -14,6 +14,7 @@ mod client_limits;
 mod compression;
 mod conditions;
 mod cors;
+mod custom;
 mod error_pages;
 mod external_auth;
 mod fixed;
@@ -39,6 +40,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+pub(super) use canary::{SERVICE as CANARY_SERVICE, Share as CanaryShare};
 pub(super) use named::{NamedSecret, NamedService};
 pub(super) use path_syntax::PathSyntax;
 pub(super) use split::Splits;
@@ -48,6 +50,7 @@ pub use list::{Annotation, Scope, ValueKind};
 use policy::Treatment;
 
 use super::{Output, hints};
+use crate::Config;
 use crate::store::Stored;
 
 /// What stands in front of every name.
@@ -165,7 +168,7 @@ impl<'a> Settings<'a> {
     }
 
     /// Takes over what an Ingress says itself.
-    pub(super) fn read(mut self, ingress: &'a Stored<Ingress>, out: &mut Output) -> Self {
+    pub(super) fn read(mut self, ingress: &'a Stored<Ingress>, config: &Config, out: &mut Output) -> Self {
         let of_class = std::mem::take(&mut self.treatment.balancing);
         let headers_of_class = std::mem::take(&mut self.treatment.policy.headers);
         if has(&ingress.object.metadata, "backend-ca-secret") {
@@ -173,6 +176,10 @@ impl<'a> Settings<'a> {
             self.treatment.policy.tls.verify = None;
         }
         for (annotation, text) in ingress.object.metadata.annotations.iter().flatten() {
+            if let Some(custom) = config.custom(annotation) {
+                self.set_custom(custom, text, &ingress.source, out);
+                continue;
+            }
             let Some(name) = own_name(annotation) else { continue };
             match find(name) {
                 Some(known) if known.scope.has_ingresses() => {
@@ -274,13 +281,15 @@ impl<'a> Settings<'a> {
 
     /// How a gateway treats requests where nothing else is said, and what of that is said in vain.
     pub(crate) fn of_gateway(&self) -> (Policy, Vec<Vain>) {
-        // Any Ingress may have a split.
-        (self.treatment.policy(true), self.treatment.in_vain(true))
+        // Any Ingress may have a split, and say that there is maintenance.
+        let mut vain = self.treatment.in_vain(true);
+        vain.retain(|vain| !vain.name.starts_with("maintenance-"));
+        (self.treatment.policy(true), vain)
     }
 
     /// Whether there are shares of a backend among which a request's key may choose.
     fn splits(&self) -> bool {
-        matches!(self.split, Some(Ok(_)))
+        matches!(self.split, Some(Ok(_))) || self.canary().is_some()
     }
 
     /// The Secrets that are named here, once.

@@ -11,7 +11,7 @@ use ingress_core::{HostName, Policy, Protocol, Retries, Timeout};
 use super::balance::Balancing;
 use super::list::{Annotation, Scope, ValueKind, treat};
 use super::named::{self, NamedSecret, NamedService};
-use super::{Fault, Vain, compression, cors, rewrite, values};
+use super::{Fault, Vain, canary, compression, cors, fixed, rewrite, values};
 use crate::translate::protocol as spoken;
 
 /// The most endpoints that one request may ask beyond the first.
@@ -134,6 +134,8 @@ pub(super) struct Treatment {
     pub(super) services: Vec<NamedService>,
     pub(super) balancing: Balancing,
     pub(super) cors: cors::Parts,
+    pub(super) fixed: fixed::Parts,
+    pub(super) canary: canary::Parts,
 }
 
 impl Treatment {
@@ -147,6 +149,7 @@ impl Treatment {
         });
         self.balancing.complete(&mut policy, splits);
         self.cors.complete(&mut policy);
+        self.fixed.complete(&mut policy);
         policy
     }
 
@@ -162,6 +165,8 @@ impl Treatment {
             .chain(redirect)
             .chain(self.cors.in_vain())
             .chain(compression::in_vain(&self.policy))
+            .chain(fixed::in_vain(self))
+            .chain(canary::in_vain(self))
             .collect()
     }
 }
