@@ -309,7 +309,7 @@ fn who_is_trusted() {
             secret("ca: good"),
             trusted(b""),
             Some(
-                "there is no ca.crt in Secret default/ca, so no endpoint is trusted; write the certificates of the authorities into ca.crt, as PEM",
+                "Secret default/ca: there is no ca.crt in it, so no endpoint is trusted; write the certificates of the authorities into ca.crt, as PEM",
             ),
         ),
         (
