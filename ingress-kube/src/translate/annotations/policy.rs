@@ -9,9 +9,10 @@ use bytesize::ByteSize;
 use ingress_core::{HostName, Policy, Protocol, Retries, Timeout};
 
 use super::balance::Balancing;
+use super::callee::NamedCallee;
 use super::list::{Annotation, Scope, ValueKind, treat};
 use super::named::{self, NamedSecret, NamedService};
-use super::{Fault, Vain, rewrite, values};
+use super::{Fault, Vain, error_pages, external_auth, mirror, rewrite, values};
 use crate::translate::protocol as spoken;
 
 /// The most endpoints that one request may ask beyond the first.
@@ -132,6 +133,9 @@ pub(super) struct Treatment {
     pub(super) retry_on: Option<Retries>,
     pub(super) secrets: Vec<NamedSecret>,
     pub(super) services: Vec<NamedService>,
+    pub(super) callees: Vec<NamedCallee>,
+    pub(super) asked: external_auth::Asked,
+    pub(super) copied: mirror::Copied,
     pub(super) balancing: Balancing,
 }
 
@@ -144,6 +148,8 @@ impl Treatment {
             retries.attempts = attempts;
             retries
         });
+        self.asked.complete(&mut policy);
+        self.copied.complete(&mut policy);
         self.balancing.complete(&mut policy, splits);
         policy
     }
@@ -158,6 +164,9 @@ impl Treatment {
             .into_iter()
             .chain(retries.then_some(retry_on))
             .chain(redirect)
+            .chain(self.asked.in_vain())
+            .chain(self.copied.in_vain())
+            .chain(error_pages::in_vain(&self.policy))
             .collect()
     }
 }
