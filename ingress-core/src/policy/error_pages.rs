@@ -8,8 +8,8 @@ use super::MediaType;
 /// do the fields that are not about the content that is replaced.
 ///
 /// The backend is asked first, if there is one; where it fails, the text stands in, and where there is none, the answer is
-/// sent as it came. It is asked by GET for the path of the request, with `X-Code` for the status, `X-Format` for what the
-/// client accepts and `X-Original-URI`, and its answer counts with 2xx, or with the status that it stands for.
+/// sent as it came. It is asked by GET for `/`, with `X-Code` for the status, `X-Format` for what the client
+/// accepts and `X-Original-URI`, and its answer counts with 2xx, or with the status that it stands for.
 ///
 /// Answers to calls of gRPC are not replaced.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]

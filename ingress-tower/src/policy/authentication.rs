@@ -29,6 +29,10 @@ where
     let treated = call.treated.clone();
     let needed = &treated.authentication;
     let any = needed.any == Some(true);
+    if let Some(external) = &needed.external {
+        // Also where something else proves enough, nobody may say himself what the service is to say.
+        external_auth::strip(external, request.headers_mut());
+    }
     if any && treated.access.allow.is_some() && treated.access.admits(call.client) {
         return Ok(None);
     }

@@ -2,7 +2,7 @@
 
 use ingress_core::Policy;
 
-use super::{compression, cors, custom};
+use super::{compression, cors, custom, mirror};
 use crate::layer::State;
 
 /// What is made of a policy once. Equal values of two policies share what is made of them.
@@ -11,6 +11,7 @@ pub(crate) struct Prepared {
     pub(super) cors: Option<cors::Layer>,
     pub(super) compression: Option<compression::Layer>,
     pub(super) custom: custom::Layers,
+    pub(super) mirror: Option<mirror::Copies>,
 }
 
 impl Prepared {
@@ -19,6 +20,7 @@ impl Prepared {
             cors: policy.cors.as_ref().map(cors::Layer::new),
             compression: policy.compression.as_ref().map(compression::Layer::new),
             custom: custom::Layers::new(&policy.custom, state),
+            mirror: policy.mirror.as_ref().map(|mirror| state.mirrors.of(&mirror.backend)),
         }
     }
 }
