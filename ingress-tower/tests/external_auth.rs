@@ -184,6 +184,33 @@ async fn what_it_says_of_a_request_no_client_can_say() {
 }
 
 #[tokio::test]
+async fn credentials_may_be_replaced_once_they_were_shown() {
+    let shop = shop().await;
+    let server = Asked::start(|seen| {
+        let response = Response::builder().status(200);
+        let response = match seen.field("authorization") {
+            Some("Basic YW5uOnB3") => response.header("authorization", "Bearer ann"),
+            _ => response,
+        };
+        response.body(empty()).unwrap()
+    })
+    .await;
+    let mut external = auth("/");
+    external.options.request_fields = Some(names(&["authorization", "x-session"]));
+    external.options.response_fields = Some(names(&["authorization", "x-session"]));
+    let gateway = gateway(&shop, &server, external).await;
+    for (own, want) in [("Basic YW5uOnB3", Some("Bearer ann")), ("Basic other", None)] {
+        let fields = [("authorization", own), ("x-session", "7")];
+        for answer in send_both(gateway.addr, || request("GET", "/", &fields, empty())).await {
+            assert_eq!(answer.status, 200);
+            let (shown, seen) = (server.last(), shop.last());
+            assert_eq!((shown.field("authorization"), shown.field("x-session")), (Some(own), Some("7")));
+            assert_eq!((seen.field("authorization"), seen.field("x-session")), (want, None));
+        }
+    }
+}
+
+#[tokio::test]
 async fn its_refusals_are_answers() {
     let shop = shop().await;
     for status in [301, 302, 303, 307, 400, 401, 403, 404, 418, 429] {

@@ -27,12 +27,22 @@ where
     B: UpstreamBody,
 {
     let treated = call.treated.clone();
+    let Some(external) = &treated.authentication.external else { return prove(call, request).await };
+    // Also where something else proves enough, nobody may say himself what the service is to say.
+    call.said.withhold(external, request.headers_mut());
+    let answer = prove(call, request).await?;
+    call.said.write(external, request.headers_mut());
+    Ok(answer)
+}
+
+async fn prove<C, B>(call: &mut Call<C>, request: &mut Request<Body>) -> Result<Option<Response<Body>>, Error>
+where
+    C: Client<B>,
+    B: UpstreamBody,
+{
+    let treated = call.treated.clone();
     let needed = &treated.authentication;
     let any = needed.any == Some(true);
-    if let Some(external) = &needed.external {
-        // Also where something else proves enough, nobody may say himself what the service is to say.
-        external_auth::strip(external, request.headers_mut());
-    }
     if any && treated.access.allow.is_some() && treated.access.admits(call.client) {
         return Ok(None);
     }

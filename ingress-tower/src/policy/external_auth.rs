@@ -4,7 +4,8 @@ use std::hash::{Hash, Hasher};
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, SET_COOKIE, UPGRADE, WWW_AUTHENTICATE,
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE,
+    UPGRADE, WWW_AUTHENTICATE,
 };
 use http::response::Parts;
 use http::uri::PathAndQuery;
@@ -44,31 +45,54 @@ struct Question {
 /// A question to a service: two are the same if nothing but the request's id differs.
 struct Asked<'q>(&'q ExternalAuth, &'q Question);
 
-/// Takes out of a request what only the service may say.
-pub(super) fn strip(needed: &ExternalAuth, headers: &mut HeaderMap) {
-    for name in needed.options.response_fields.iter().flatten() {
-        headers::remove_with_twins(headers, name);
+/// What the service said of a request, and what is kept of the request for it.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    /// What the client said that only the service may say.
+    withheld: HeaderMap,
+    /// What the request is given.
+    granted: HeaderMap,
+    /// Cookies for the client, besides those of its answer.
+    pub(super) cookies: Vec<HeaderValue>,
+}
+
+/// By these a client proves who it is, here and to the service.
+const CREDENTIALS: [HeaderName; 2] = [AUTHORIZATION, COOKIE];
+
+impl Said {
+    /// Takes out of a request what only the service may say, but for what is still needed to prove something.
+    pub(super) fn withhold(&mut self, needed: &ExternalAuth, headers: &mut HeaderMap) {
+        let names = needed.options.response_fields.iter().flatten();
+        let names = names.filter(|name| !CREDENTIALS.contains(name));
+        headers::copy_fields(headers, &mut self.withheld, names.clone());
+        names.for_each(|name| headers::remove_with_twins(headers, name));
+    }
+
+    /// Puts into a request that may pass what the service said; nobody else has a word in it.
+    pub(super) fn write(&mut self, needed: &ExternalAuth, headers: &mut HeaderMap) {
+        for name in needed.options.response_fields.iter().flatten() {
+            if CREDENTIALS.contains(name) || self.granted.contains_key(name) {
+                headers.remove(name);
+            }
+        }
+        headers.extend(std::mem::take(&mut self.granted));
     }
 }
 
-/// Whether the service lets the request pass, from which [`strip`] has taken what it must not have.
-pub(super) async fn check<C, B>(
-    needed: &ExternalAuth,
-    call: &mut Call<C>,
-    request: &mut Request<Body>,
-) -> Verdict
+/// Whether the service lets the request pass.
+pub(super) async fn check<C, B>(needed: &ExternalAuth, call: &mut Call<C>, request: &Request<Body>) -> Verdict
 where
     C: Client<B>,
     B: UpstreamBody,
 {
-    let question = match Question::of(needed, &call.facts(request)) {
+    let question = match Question::of(needed, &call.said.withheld, &call.facts(request)) {
         Ok(question) => question,
         Err(error) => return Verdict::Refused(error),
     };
     let verdicts = &call.shared.state.verdicts;
     let cache = needed.options.cache.map(|time| (verdicts.key(&Asked(needed, &question)), time));
     if let Some(fields) = cache.and_then(|(key, _)| verdicts.get(key)) {
-        request.headers_mut().extend(fields);
+        call.said.granted = fields;
         return Verdict::Proved;
     }
     let limit = needed.options.timeout.unwrap_or(ExternalAuthOptions::TIMEOUT);
@@ -84,18 +108,15 @@ where
     }
     let mut fields = HeaderMap::new();
     headers::copy_fields(&parts.headers, &mut fields, needed.options.response_fields.iter().flatten());
-    let mut cookies = Vec::new();
-    if needed.options.cookies == Some(true) {
-        cookies.extend(parts.headers.get_all(SET_COOKIE).iter().cloned());
-    }
+    let passes_on = needed.options.cookies == Some(true);
+    let cookies: Vec<_> = parts.headers.get_all(SET_COOKIE).iter().filter(|_| passes_on).cloned().collect();
     if let Some((key, time)) = cache {
         // A cookie is for one client, once.
         if cookies.is_empty() && !headers::lists(&parts.headers, &CACHE_CONTROL, b"no-store") {
             call.shared.state.verdicts.insert(key, fields.clone(), time);
         }
     }
-    call.cookies.append(&mut cookies);
-    request.headers_mut().extend(fields);
+    (call.said.granted, call.said.cookies) = (fields, cookies);
     Verdict::Proved
 }
 
@@ -204,14 +225,14 @@ fn place(page: &SignIn, facts: &Facts<'_>) -> Result<Option<HeaderValue>, Error>
 // ===== impl Question, Asked =====
 
 impl Question {
-    fn of(needed: &ExternalAuth, facts: &Facts<'_>) -> Result<Self, Error> {
+    fn of(needed: &ExternalAuth, withheld: &HeaderMap, facts: &Facts<'_>) -> Result<Self, Error> {
         let options = &needed.options;
         let path = facts.target_alone(&needed.callee.path)?;
         let (request, mut headers) = (facts.request, HeaderMap::with_capacity(24));
-        match &options.request_fields {
-            Some(names) => headers::copy_fields(request.headers(), &mut headers, names),
-            None => {
-                headers::copy_fields(request.headers(), &mut headers, &ExternalAuthOptions::REQUEST_FIELDS);
+        for shown in [request.headers(), withheld] {
+            match &options.request_fields {
+                Some(names) => headers::copy_fields(shown, &mut headers, names),
+                None => headers::copy_fields(shown, &mut headers, &ExternalAuthOptions::REQUEST_FIELDS),
             }
         }
         headers::copy_origin(request.headers(), &mut headers);

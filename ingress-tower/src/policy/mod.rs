@@ -34,6 +34,7 @@ mod verdicts;
 use rewrite::Facts;
 
 pub(crate) use deadline::by;
+pub(crate) use external_auth::Said;
 pub(crate) use forward::forward;
 pub(crate) use mirror::Mirrors;
 pub(crate) use prepared::Prepared;

@@ -3,15 +3,15 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::header::{HOST, HeaderValue, SET_COOKIE};
+use http::header::{HOST, SET_COOKIE};
 use http::uri::PathAndQuery;
 use http::{Request, Response, StatusCode, Version};
 use ingress_core::BackendRef;
 use tower::ServiceExt;
 
 use super::{
-    Facts, Treated, access, authentication, bandwidth, body_size, client_limits, custom, error_pages, fixed,
-    forward, headers, mirror, redirect, rewrite,
+    Facts, Said, Treated, access, authentication, bandwidth, body_size, client_limits, custom, error_pages,
+    fixed, forward, headers, mirror, redirect, rewrite,
 };
 use crate::bounds::{Client, UpstreamBody};
 use crate::layer::{Matched, Shared};
@@ -27,8 +27,8 @@ pub(crate) struct Call<C> {
     pub(crate) client: Option<IpAddr>,
     /// In which the client speaks.
     pub(crate) version: Version,
-    /// Cookies for the client, besides those of its answer.
-    pub(crate) cookies: Vec<HeaderValue>,
+    /// What the service said of it that was asked who may pass.
+    pub(crate) said: Said,
 }
 
 /// Answers a request as its policy says. What stands first here is outermost: it sees a request first and its answer last.
@@ -58,7 +58,7 @@ where
     let shape = Shape::of(request.method(), request.headers());
     let pages = error_pages::of(&call, &request);
     let guarded = guard(&mut call, &mut request).await;
-    let cookies = std::mem::take(&mut call.cookies);
+    let cookies = std::mem::take(&mut call.said.cookies);
     let mut answer = match guarded {
         Ok((None, pass)) => {
             let bandwidth = call.treated.client_limits.bandwidth;

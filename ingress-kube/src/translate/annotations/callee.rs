@@ -43,7 +43,8 @@ pub(super) fn named(
         Some((protocol, rest)) => url(protocol, rest)?,
         None => {
             let (service, path) = split_path(text.trim());
-            let (name, port) = service_port(service, SERVICE_HELP)?;
+            let named = service_port(service, SERVICE_HELP);
+            let (name, port) = named.map_err(|found| fault(&found.message, "", &found.help))?;
             (Target::Service(name, port), path)
         }
     };
