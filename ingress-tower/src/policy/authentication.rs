@@ -8,6 +8,7 @@ use crate::error::Kind;
 use crate::{Body, Error};
 
 /// What a check comes to.
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, and not for long")]
 pub(super) enum Verdict {
     /// It is proved.
     Proved,
