@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{Method, Response, Version};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
-use ingress_core::{AuthMethod, CalleeAddress, Endpoint, EndpointAddress, Protocol};
+use ingress_core::{AuthMethod, CalleeAddress, EndpointAddress, Protocol};
 use ingress_tower::{Body, IngressLayer, ResourceRegistry};
 use support::external::*;
 use support::*;
@@ -135,15 +135,19 @@ async fn credentials_may_be_replaced_once_they_were_shown() {
     .await;
     let mut external = auth("/");
     external.options.request_fields = Some(names(&["authorization", "x-session"]));
-    external.options.response_fields = Some(names(&["authorization", "x-session"]));
+    let given = ["authorization", "x-session", "host", "content-length", "x-forwarded-for", "connection"];
+    external.options.response_fields = Some(names(&given));
     let gateway = gateway(&shop, &server, external).await;
     for (own, want) in [("Basic YW5uOnB3", Some("Bearer ann")), ("Basic other", None)] {
         let fields = [("authorization", own), ("x-session", "7")];
-        for answer in send_both(gateway.addr, || request("GET", "/", &fields, empty())).await {
+        for answer in send_both(gateway.addr, || request("POST", "/", &fields, full("body"))).await {
             assert_eq!(answer.status, 200);
             let (shown, seen) = (server.last(), shop.last());
             assert_eq!((shown.field("authorization"), shown.field("x-session")), (Some(own), Some("7")));
             assert_eq!((seen.field("authorization"), seen.field("x-session")), (want, None));
+            // What nobody may take over is left as it is.
+            assert_eq!((seen.field("host"), seen.field("x-forwarded-for")), (Some(HOST), Some("127.0.0.1")));
+            assert_eq!((seen.field("content-length"), answer.text()), (Some("4"), "body"));
         }
     }
 }

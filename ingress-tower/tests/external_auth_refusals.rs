@@ -99,6 +99,31 @@ async fn without_a_usable_answer_nobody_passes() {
     assert_eq!(shop.count(), 0);
 }
 
+#[tokio::test]
+async fn it_is_asked_once_more_where_it_breaks_off() {
+    let (shop, server) = (shop().await, Upstream::bind().await);
+    let service = service(shop.addr, server.addr, auth("/"));
+    let gateway = Gateway::start(Default::default(), service).await;
+    for version in [Version::HTTP_11, Version::HTTP_2] {
+        for (second, status) in
+            [(Some("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"), 200), (None, 503)]
+        {
+            let answer = tokio::spawn(send(gateway.addr, version, request("POST", "/", &[], full("body"))));
+            let mut peer = server.accept().await;
+            peer.head().await;
+            drop(peer);
+            let mut peer = server.accept().await;
+            peer.head().await;
+            if let Some(second) = second {
+                peer.send(second).await;
+            }
+            drop(peer);
+            assert_eq!(within("answer", answer).await.unwrap().status, status);
+        }
+    }
+    assert_eq!(shop.count(), 2);
+}
+
 #[tokio::test(start_paused = true)]
 async fn it_has_five_seconds_if_nothing_else_is_said() {
     let registry = ResourceRegistry::new().with(
