@@ -36,14 +36,15 @@ pub use locality::{Hints, Locality};
 pub use path::{PathError, PathMatch, PathTemplate, PathText, RequestPath};
 pub use pattern::{Pattern, PatternError};
 pub use policy::{
-    Access, Affinity, AffinityCookie, Authentication, BasicAuth, Callee, CalleeAddress, Canary, CanaryHeader,
-    CanaryHeaderError, ClientCertificate, ClientLimits, Coding, Compression, ContentType, ContentTypeError,
-    Cors, CorsError, CorsNames, CorsNamesError, CorsOrigins, CorsOriginsError, Custom, ErrorPages,
-    ExternalAuth, Failures, FieldEdits, FieldName, FieldNameError, FixedAnswer, FixedAnswerError, HashKey,
-    Headers, HealthCheck, HealthProtocol, HttpsRedirect, Jwt, JwtKeys, Limits, Maintenance, MediaTypes,
-    MediaTypesError, Mirror, Networks, NetworksError, Outlier, Part, PathRewrite, Policy, Redirect,
-    RedirectScheme, RedirectStatus, Retries, Rewrite, SlowStart, Template, TemplateError, Timeout, Trust,
-    UpstreamTls, Users, Variable, Www,
+    Access, Affinity, AffinityCookie, AuthMethod, Authentication, BasicAuth, Callee, CalleeAddress, Canary,
+    CanaryHeader, CanaryHeaderError, ClientCertificate, ClientLimits, Coding, Compression, ContentType,
+    ContentTypeError, Cors, CorsError, CorsNames, CorsNamesError, CorsOrigins, CorsOriginsError, Custom,
+    ErrorPages, ExternalAuth, ExternalAuthOptions, Failures, FieldEdits, FieldName, FieldNameError,
+    FieldNames, FixedAnswer, FixedAnswerError, HashKey, Headers, HealthCheck, HealthProtocol, HttpsRedirect,
+    Jwt, JwtKeys, Limits, Maintenance, MediaType, MediaTypeError, MediaTypes, MediaTypesError, Mirror,
+    MirrorShare, Networks, NetworksError, Outlier, Part, PathRewrite, Policy, Redirect, RedirectScheme,
+    RedirectStatus, Retries, Rewrite, SignIn, SignInError, SlowStart, Template, TemplateError, Timeout,
+    Trust, UpstreamTls, Users, Variable, Www,
 };
 pub use publish::{TableReader, TableWriter, table};
 pub use rule::Rule;

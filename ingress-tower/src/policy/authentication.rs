@@ -8,6 +8,7 @@ use crate::error::Kind;
 use crate::{Body, Error};
 
 /// What a check comes to.
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, and not for long")]
 pub(super) enum Verdict {
     /// It is proved.
     Proved,
@@ -22,6 +23,20 @@ pub(super) async fn check<C, B>(
     call: &mut Call<C>,
     request: &mut Request<Body>,
 ) -> Result<Option<Response<Body>>, Error>
+where
+    C: Client<B>,
+    B: UpstreamBody,
+{
+    let treated = call.treated.clone();
+    let Some(external) = &treated.authentication.external else { return prove(call, request).await };
+    // Also where something else proves enough, nobody may say himself what the service is to say.
+    call.said.withhold(external, request.headers_mut());
+    let answer = prove(call, request).await?;
+    call.said.write(external, request.headers_mut());
+    Ok(answer)
+}
+
+async fn prove<C, B>(call: &mut Call<C>, request: &mut Request<Body>) -> Result<Option<Response<Body>>, Error>
 where
     C: Client<B>,
     B: UpstreamBody,

@@ -28,16 +28,21 @@ mod redirect;
 mod retry;
 mod rewrite;
 mod serve;
+mod tee;
 mod treated;
+mod verdicts;
 
 use rewrite::Facts;
 
 pub use custom::PolicyRegistry;
 pub(crate) use deadline::by;
+pub(crate) use external_auth::Said;
 pub(crate) use forward::forward;
+pub(crate) use mirror::Mirrors;
 pub use next::Next;
 pub(crate) use prepared::Prepared;
 pub(crate) use retry::{Budgets, Retry};
 pub(crate) use rewrite::prefix;
 pub(crate) use serve::{Call, serve};
 pub(crate) use treated::{Treated, of};
+pub(crate) use verdicts::Verdicts;

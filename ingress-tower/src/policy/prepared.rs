@@ -2,7 +2,7 @@
 
 use ingress_core::Policy;
 
-use super::{compression, cors, custom, fixed, headers};
+use super::{compression, cors, custom, fixed, headers, mirror};
 use crate::layer::State;
 
 /// What is made of a policy once. Equal values of two policies share what is made of them.
@@ -13,6 +13,7 @@ pub(crate) struct Prepared {
     pub(super) headers: headers::Plans,
     pub(super) custom: custom::Layers,
     pub(super) fixed: fixed::Contents,
+    pub(super) mirror: Option<mirror::Copies>,
 }
 
 impl Prepared {
@@ -23,6 +24,7 @@ impl Prepared {
             headers: headers::Plans::new(&policy.headers),
             custom: custom::Layers::new(&policy.custom, state),
             fixed: fixed::Contents::new(policy),
+            mirror: policy.mirror.as_ref().map(|mirror| state.mirrors.of(&mirror.backend)),
         }
     }
 }

@@ -9,9 +9,12 @@ use bytesize::ByteSize;
 use ingress_core::{HostName, Policy, Protocol, Retries, Timeout};
 
 use super::balance::Balancing;
+use super::callee::NamedCallee;
 use super::list::{Annotation, Scope, ValueKind, treat};
 use super::named::{self, NamedSecret, NamedService};
-use super::{Fault, Vain, canary, compression, cors, fixed, rewrite, values};
+use super::{
+    Fault, Vain, canary, compression, cors, error_pages, external_auth, fixed, mirror, rewrite, values,
+};
 use crate::translate::protocol as spoken;
 
 /// The most endpoints that one request may ask beyond the first.
@@ -132,6 +135,9 @@ pub(super) struct Treatment {
     pub(super) retry_on: Option<Retries>,
     pub(super) secrets: Vec<NamedSecret>,
     pub(super) services: Vec<NamedService>,
+    pub(super) callees: Vec<NamedCallee>,
+    pub(super) asked: external_auth::Asked,
+    pub(super) copied: mirror::Copied,
     pub(super) balancing: Balancing,
     pub(super) cors: cors::Parts,
     pub(super) fixed: fixed::Parts,
@@ -147,6 +153,8 @@ impl Treatment {
             retries.attempts = attempts;
             retries
         });
+        self.asked.complete(&mut policy);
+        self.copied.complete(&mut policy);
         self.balancing.complete(&mut policy, splits);
         self.cors.complete(&mut policy);
         self.fixed.complete(&mut policy);
@@ -167,6 +175,9 @@ impl Treatment {
             .chain(compression::in_vain(&self.policy))
             .chain(fixed::in_vain(self))
             .chain(canary::in_vain(self))
+            .chain(self.asked.in_vain())
+            .chain(self.copied.in_vain())
+            .chain(error_pages::in_vain(&self.policy))
             .collect()
     }
 }
