@@ -37,11 +37,11 @@ pub use path::{PathError, PathMatch, PathTemplate, PathText, RequestPath};
 pub use pattern::{Pattern, PatternError};
 pub use policy::{
     Access, Affinity, AffinityCookie, Authentication, BasicAuth, Callee, CalleeAddress, Canary,
-    ClientCertificate, ClientLimits, Compression, Cors, Custom, ErrorPages, ExternalAuth, Failures,
-    FixedAnswer, HashKey, Headers, HealthCheck, HealthProtocol, HttpsRedirect, Jwt, JwtKeys, Limits,
-    Maintenance, Mirror, Networks, NetworksError, Outlier, Part, PathRewrite, Policy, Redirect,
-    RedirectScheme, RedirectStatus, Retries, Rewrite, SlowStart, Template, TemplateError, Timeout, Trust,
-    UpstreamTls, Users, Variable, Www,
+    ClientCertificate, ClientKey, ClientLimits, Compression, Cors, Custom, ErrorPages, ExternalAuth,
+    Failures, FixedAnswer, HashKey, Headers, HealthCheck, HealthProtocol, HttpsRedirect, Jwt, JwtKeys,
+    Limits, Maintenance, Mirror, Networks, NetworksError, Outlier, Part, PathRewrite, Period, Policy, Rate,
+    RateError, RateLimit, Redirect, RedirectScheme, RedirectStatus, Retries, Rewrite, SlowStart, Template,
+    TemplateError, Timeout, Trust, UpstreamTls, Users, Variable, Www,
 };
 pub use publish::{TableReader, TableWriter, table};
 pub use rule::Rule;
