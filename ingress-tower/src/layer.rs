@@ -11,7 +11,7 @@ use ingress_core::{Backend, EndpointIdKey, Policy, TableReader, endpoint_id_key}
 use tower_layer::Layer;
 
 use crate::error::Kind;
-use crate::policy::{self, Budgets, Treated};
+use crate::policy::{self, Budgets, Counts, Treated};
 use crate::proxy::forwarded_path;
 use crate::proxy::origin::{Origin, Origins, Peer, Via};
 use crate::service::Ingress;
@@ -69,6 +69,7 @@ pub(crate) struct Shared<C> {
 pub(crate) struct State {
     pub(crate) budgets: Budgets,
     pub(crate) queues: Queues,
+    pub(crate) counts: Counts,
 }
 
 /// The least that is to be supported is 8000 bytes (RFC 9110 section 4.1).

@@ -22,7 +22,13 @@ mod headers;
 mod jwt;
 mod mirror;
 mod next;
+mod open;
 mod prepared;
+#[cfg(feature = "rate-limit")]
+mod rated;
+#[cfg(not(feature = "rate-limit"))]
+#[path = "no_rated.rs"]
+mod rated;
 mod redirect;
 mod retry;
 mod rewrite;
@@ -31,8 +37,10 @@ mod treated;
 
 use rewrite::Facts;
 
+pub(crate) use client_limits::Counts;
 pub(crate) use deadline::by;
 pub(crate) use forward::forward;
+pub(crate) use open::Permit;
 pub(crate) use prepared::Prepared;
 pub(crate) use retry::{Budgets, Retry};
 pub(crate) use rewrite::prefix;

@@ -57,9 +57,9 @@ where
     let pages = error_pages::of(&call, &request);
     let answer = match guard(&mut call, &mut request).await {
         Ok((None, pass)) => {
-            let bandwidth = call.treated.client_limits.bandwidth;
+            let treated = call.treated.clone();
             let answer = dressed(call, request, shape).await;
-            pass.write(bandwidth::limit(bandwidth, answer))
+            pass.write(bandwidth::limit(&treated.client_limits, answer))
         }
         Ok((Some(answer), pass)) => pass.write(answer),
         Err(error) => respond(error.of_backend(call.matched.backend.reference(), None), shape),
@@ -89,7 +89,8 @@ where
         return Ok((Some(answer), none));
     }
     let pass = client_limits::admit(&treated, &call.facts(request))?;
-    if let Some(answer) = authentication::check(call, request).await? {
+    pass.attend(request);
+    if let Some(answer) = authentication::check(call, request).await.map_err(|error| pass.tell(error))? {
         return Ok((Some(answer), pass));
     }
     if let Some(answer) = redirect::elsewhere(&treated, &call.facts(request))? {
