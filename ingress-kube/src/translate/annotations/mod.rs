@@ -262,13 +262,22 @@ impl<'a> Settings<'a> {
 
     /// What is said here of how requests are treated, and has no effect for want of something else.
     pub(super) fn in_vain(&self) -> Vec<Vain> {
-        self.treatment.in_vain(self.splits())
+        let mut vain = self.treatment.in_vain(self.splits());
+        vain.extend(client_limits::in_vain(&self.treatment.policy.client_limits));
+        vain
     }
 
     /// How a gateway treats requests where nothing else is said, and what of that is said in vain.
     pub(crate) fn of_gateway(&self) -> (Policy, Vec<Vain>) {
         // Any Ingress may have a split.
-        (self.treatment.policy(true), self.treatment.in_vain(true))
+        let mut policy = self.treatment.policy(true);
+        name_limits(&mut policy, || "gateway".into());
+        (policy, self.treatment.in_vain(true))
+    }
+
+    /// Says whose the limits of clients are, so that no other Ingress with equal ones shares what is counted.
+    pub(super) fn name_limits(&mut self, object: &ObjectRef) {
+        name_limits(&mut self.treatment.policy, || format!("{}/{}", object.namespace, object.name).into());
     }
 
     /// Whether there are shares of a backend among which a request's key may choose.
@@ -314,6 +323,12 @@ fn list<T>(setting: &Setting<Vec<T>>) -> Result<&[T], &Diagnostic> {
         None => Ok(&[]),
         Some(Ok(list)) => Ok(list),
         Some(Err(finding)) => Err(finding),
+    }
+}
+
+fn name_limits(policy: &mut Policy, name: impl Fn() -> Box<str>) {
+    if policy.client_limits.counts() {
+        policy.client_limits.name = Some(name());
     }
 }
 
