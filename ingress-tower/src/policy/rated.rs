@@ -45,7 +45,7 @@ impl Rated {
     pub(super) fn count(&self, client: &Client<'_>) -> Result<Told, Error> {
         let (remaining, after) = match self.limiter.check(client) {
             Ok(Allowed { remaining, whole_after, .. }) => (Some(remaining), seconds(whole_after)),
-            Err(Refused { retry_after, .. }) => (None, seconds(retry_after)),
+            Err(Refused { retry_after, .. }) => (None, seconds(retry_after).max(1)),
         };
         let state = field(format!(r#""gateway";r={};t={after}"#, remaining.unwrap_or(0)));
         let told = Told { policy: self.policy.clone(), state };
