@@ -18,20 +18,11 @@ use tower::ServiceExt;
 
 const OFFICE: &str = "192.0.2.7";
 const GET: &str = "GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n";
-const ASK: &str =
-    "GET /chat HTTP/1.1\r\nHost: shop.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
-const AGREE: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
 
 fn rate(rate: &str, burst: u32) -> Policy {
     let mut policy = Policy::default();
     policy.client_limits.rate = Some(rate.parse().unwrap());
     policy.client_limits.burst = NonZeroU32::new(burst);
-    policy
-}
-
-fn concurrency(max: u32) -> Policy {
-    let mut policy = Policy::default();
-    policy.client_limits.concurrency = Some(max);
     policy
 }
 
@@ -79,18 +70,6 @@ fn text(headers: &HeaderMap, name: &str) -> String {
     let values: Vec<_> = headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect();
     values.join(", ")
 }
-
-/// Repeats until that is the status: the end of an answer is seen by its client before all is cleared away behind it.
-async fn until(service: &IngressService, want: u16) {
-    let repeated = async {
-        while status(service, "/", "127.0.0.1").await != want {
-            tokio::task::yield_now().await;
-        }
-    };
-    within("another status", repeated).await;
-}
-
-// ===== rates =====
 
 #[tokio::test]
 async fn a_burst_passes_and_the_next_is_told_when_to_come_again() {
@@ -305,131 +284,4 @@ async fn limits_of_an_endpoint_stand_beside() {
     );
     let answer = ask(&service(addr, rate("1/h", 1)), request("/", Some(OFFICE), &[])).await;
     assert_eq!(text(answer.headers(), "ratelimit"), r#""own";r=7, "gateway";r=0;t=3600"#);
-}
-
-// ===== open requests =====
-
-#[tokio::test]
-async fn a_request_is_open_until_its_answer_is_sent_or_dropped() {
-    let server = Moody::start("a").await;
-    let service = service(server.addr, concurrency(2));
-    let first = ask(&service, request("/", Some(OFFICE), &[])).await;
-    let second = ask(&service, request("/", Some(OFFICE), &[])).await;
-    assert_eq!((first.status().as_u16(), second.status().as_u16()), (200, 200));
-    assert!(!first.headers().contains_key("ratelimit"));
-    let third = ask(&service, request("/", Some(OFFICE), &[])).await;
-    assert_eq!((third.status().as_u16(), text(third.headers(), "retry-after").as_str()), (429, "1"));
-    assert_eq!(third.extensions().get::<Error>().unwrap().reason(), "too_many_requests");
-    assert_eq!(status(&service, "/", "198.51.100.1").await, 200, "another client has its own");
-    assert_eq!(server.requests(), 3);
-    drop(second);
-    let fourth = ask(&service, request("/", Some(OFFICE), &[])).await;
-    assert_eq!(fourth.status(), 200);
-    drop((first, fourth));
-    // One that nobody waits for any more is not open.
-    server.set(Mood::Frozen);
-    for _ in 0..5 {
-        let asked = server.requests();
-        let waiting = tokio::spawn(service.clone().oneshot(request("/", Some(OFFICE), &[])));
-        while server.requests() == asked {
-            tokio::task::yield_now().await;
-        }
-        waiting.abort();
-        assert!(waiting.await.unwrap_err().is_cancelled());
-    }
-    server.set(Mood::Failing(500));
-    assert_eq!(status(&service, "/", OFFICE).await, 500);
-    server.kill();
-    for _ in 0..3 {
-        assert_eq!(status(&service, "/", OFFICE).await, 502, "an error ends it, too");
-    }
-}
-
-#[tokio::test]
-async fn a_body_on_its_way_is_open_on_every_connection() {
-    let upstream = Upstream::bind().await;
-    let service = service(upstream.addr, concurrency(1));
-    let gateway = Gateway::start(Default::default(), service.clone()).await;
-    for http2 in [false, true] {
-        let mut one = gateway.client().await;
-        let mut two = http2_client(gateway.addr).await;
-        let get = || Request::get(format!("http://{HOST}/")).body(empty()).unwrap();
-        let answer = http2.then(|| tokio::spawn(two.send_request(get())));
-        if !http2 {
-            one.send(GET).await;
-        }
-        let mut endpoint = upstream.accept().await;
-        endpoint.head().await;
-        endpoint.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\na").await;
-        let mut body = match answer {
-            Some(answer) => {
-                let mut body = within("head", answer).await.unwrap().unwrap().into_body();
-                assert_eq!(within("frame", body.frame()).await.unwrap().unwrap().into_data().unwrap(), "a");
-                Some(body)
-            }
-            None => {
-                one.head().await;
-                assert_eq!(one.bytes(1).await, b"a");
-                None
-            }
-        };
-        assert_eq!(gateway.status(GET).await, 429);
-        let refused = within("answer", http2_client(gateway.addr).await.send_request(get())).await.unwrap();
-        assert_eq!(refused.status(), 429);
-        assert!(upstream.nobody().await);
-        endpoint.send("b").await;
-        match &mut body {
-            Some(body) => assert_eq!(within("rest", body.collect()).await.unwrap().to_bytes(), "b"),
-            None => assert_eq!(one.bytes(1).await, b"b"),
-        }
-        drop(endpoint);
-        let next = tokio::spawn({
-            let service = service.clone();
-            async move { until(&service, 200).await }
-        });
-        let mut endpoint = upstream.accept().await;
-        endpoint.head().await;
-        endpoint.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
-        next.await.unwrap();
-    }
-}
-
-#[tokio::test]
-async fn a_tunnel_is_open_until_it_ends() {
-    let upstream = Upstream::bind().await;
-    let service = service(upstream.addr, concurrency(1));
-    let gateway = Gateway::start(Default::default(), service.clone()).await;
-    let mut client = gateway.client().await;
-    client.send(ASK).await;
-    let mut endpoint = upstream.accept().await;
-    endpoint.head().await;
-    endpoint.send(AGREE).await;
-    assert!(client.head().await.starts_with("HTTP/1.1 101 "));
-    client.send("hello").await;
-    assert_eq!(endpoint.bytes(5).await, b"hello");
-    assert_eq!(gateway.status(GET).await, 429);
-    assert_eq!(gateway.status(ASK).await, 429);
-    assert!(upstream.nobody().await);
-    drop((client, endpoint));
-    let next = tokio::spawn(async move { until(&service, 200).await });
-    let mut endpoint = upstream.accept().await;
-    endpoint.head().await;
-    endpoint.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
-    next.await.unwrap();
-}
-
-#[tokio::test]
-async fn what_is_open_is_counted_when_limits_change() {
-    let server = Moody::start("a").await;
-    let (reader, mut writer) = ingress_core::table(routes(server.addr, [("/", concurrency(2))]));
-    let service = IngressService::new(reader);
-    let held = [
-        ask(&service, request("/", Some(OFFICE), &[])).await,
-        ask(&service, request("/", Some(OFFICE), &[])).await,
-    ];
-    writer.publish(routes(server.addr, [("/", concurrency(1))]));
-    assert_eq!(status(&service, "/", OFFICE).await, 429);
-    writer.publish(routes(server.addr, [("/", concurrency(3))]));
-    assert_eq!(status(&service, "/", OFFICE).await, 200);
-    drop(held);
 }

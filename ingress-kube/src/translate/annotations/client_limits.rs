@@ -117,6 +117,13 @@ fn read_or_close<T>(
     }
 }
 
+/// Says whose the limits are, where something is counted.
+pub(super) fn name(limits: &mut ClientLimits, name: impl FnOnce() -> Box<str>) {
+    if limits.counts() {
+        limits.name = Some(name());
+    }
+}
+
 /// What has no effect for want of a limit, on an Ingress. A gateway may say it for the limits of its Ingresses.
 pub(super) fn in_vain(limits: &ClientLimits) -> impl Iterator<Item = Vain> + use<> {
     let rate = limits.rate.is_some_and(|rate| rate != RateLimit::Unlimited);

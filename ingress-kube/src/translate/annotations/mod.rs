@@ -271,13 +271,14 @@ impl<'a> Settings<'a> {
     pub(crate) fn of_gateway(&self) -> (Policy, Vec<Vain>) {
         // Any Ingress may have a split.
         let mut policy = self.treatment.policy(true);
-        name_limits(&mut policy, || "gateway".into());
+        client_limits::name(&mut policy.client_limits, || "gateway".into());
         (policy, self.treatment.in_vain(true))
     }
 
     /// Says whose the limits of clients are, so that no other Ingress with equal ones shares what is counted.
     pub(super) fn name_limits(&mut self, object: &ObjectRef) {
-        name_limits(&mut self.treatment.policy, || format!("{}/{}", object.namespace, object.name).into());
+        let name = || format!("{}/{}", object.namespace, object.name).into();
+        client_limits::name(&mut self.treatment.policy.client_limits, name);
     }
 
     /// Whether there are shares of a backend among which a request's key may choose.
@@ -323,12 +324,6 @@ fn list<T>(setting: &Setting<Vec<T>>) -> Result<&[T], &Diagnostic> {
         None => Ok(&[]),
         Some(Ok(list)) => Ok(list),
         Some(Err(finding)) => Err(finding),
-    }
-}
-
-fn name_limits(policy: &mut Policy, name: impl Fn() -> Box<str>) {
-    if policy.client_limits.counts() {
-        policy.client_limits.name = Some(name());
     }
 }
 
