@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, Full};
 use sync_wrapper::SyncWrapper;
 
 use crate::BoxError;
+use crate::policy::Permit;
 use crate::spread::Flight;
 
 /// A stream of bytes and trailers. Frames are passed on as they come and only when they are asked for, so
@@ -23,6 +24,8 @@ pub struct Body {
     kind: Kind,
     /// The exchange that this is the answer of; an endpoint works on it until this is dropped.
     _flight: Option<Flight>,
+    /// The request of a client that may have so many open.
+    _permit: Option<Permit>,
 }
 
 /// The body broke before its end. A request's body that fails is the client's fault, a response's the
@@ -85,12 +88,17 @@ impl Body {
     }
 
     fn of(kind: Kind) -> Self {
-        Self { kind, _flight: None }
+        Self { kind, _flight: None, _permit: None }
     }
 
     /// Counts the exchange at its endpoint until this body is dropped.
     pub(crate) fn with_flight(self, flight: Flight) -> Self {
         Self { _flight: Some(flight), ..self }
+    }
+
+    /// Counts the request at its client until this body is dropped.
+    pub(crate) fn with_permit(self, permit: Permit) -> Self {
+        Self { _permit: Some(permit), ..self }
     }
 
     /// Lets the length in the head of a response to HTTP/1.1 stand, though nothing follows: hyper takes it

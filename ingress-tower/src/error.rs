@@ -43,6 +43,7 @@ pub(crate) enum Kind {
     Unauthorized,
     NoCertificate,
     AuthFailed,
+    #[cfg_attr(not(feature = "rate-limit"), allow(dead_code, reason = "nobody counts"))]
     RateLimited,
     TooManyRequests,
     Maintenance,

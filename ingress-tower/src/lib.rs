@@ -76,6 +76,9 @@ mod log;
 mod match_route;
 mod policy;
 mod proxy;
+#[cfg(feature = "rate-limit")]
+mod rate_limiter;
+mod registry;
 mod resource;
 mod respond;
 #[cfg(feature = "server")]
@@ -101,6 +104,8 @@ pub use health::HealthChecker;
 pub use layer::IngressLayer;
 pub use policy::{Next, PolicyRegistry};
 pub use proxy::{Stalled, TimedOut, Timeouts, Unsent};
+#[cfg(feature = "rate-limit")]
+pub use rate_limiter::{Allowed, RateLimiter, Refused};
 pub use resource::ResourceRegistry;
 pub use service::{Ingress, IngressService, NotFound};
 pub use spread::Chosen;
@@ -134,6 +139,8 @@ fn assert_auto_traits() {
     assert::<(ResponseFuture<NotFound, Body>, ServerName)>();
     #[cfg(feature = "client")]
     assert::<(HealthChecker, HttpClient, HttpClientBuilder, IngressLayer, IngressService)>();
+    #[cfg(feature = "rate-limit")]
+    assert::<(Allowed, RateLimiter, Refused)>();
     #[cfg(feature = "server")]
     assert::<(server::Server, server::Drained, server::ServerStats)>();
     #[cfg(feature = "tls")]

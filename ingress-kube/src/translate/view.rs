@@ -53,6 +53,7 @@ impl<'a> View<'a> {
     fn read(self, stored: &'a Stored<Ingress>, only: Option<&[Arc<HostMatch>]>, out: &mut Output) {
         let mut settings = self.parameters.of(&self.classes, stored).read(stored, self.config, out);
         named::read(stored, &mut settings, self.store, self.config, out);
+        settings.name_limits(&stored.source);
         ingress::translate(stored, &settings, self.config, only, out);
     }
 }

@@ -23,7 +23,13 @@ mod headers;
 mod jwt;
 mod mirror;
 mod next;
+mod open;
 mod prepared;
+#[cfg(feature = "rate-limit")]
+mod rated;
+#[cfg(not(feature = "rate-limit"))]
+#[path = "no_rated.rs"]
+mod rated;
 mod redirect;
 mod retry;
 mod rewrite;
@@ -34,12 +40,14 @@ mod verdicts;
 
 use rewrite::Facts;
 
+pub(crate) use client_limits::Counts;
 pub use custom::PolicyRegistry;
 pub(crate) use deadline::by;
 pub(crate) use external_auth::Said;
 pub(crate) use forward::forward;
 pub(crate) use mirror::Mirrors;
 pub use next::Next;
+pub(crate) use open::Permit;
 pub(crate) use prepared::Prepared;
 pub(crate) use retry::{Budgets, Retry};
 pub(crate) use rewrite::prefix;

@@ -2,12 +2,13 @@
 
 use ingress_core::Policy;
 
-use super::{compression, cors, custom, fixed, headers, mirror};
+use super::{client_limits, compression, cors, custom, fixed, headers, mirror};
 use crate::layer::State;
 
 /// What is made of a policy once. Equal values of two policies share what is made of them.
 #[derive(Debug)]
 pub(crate) struct Prepared {
+    pub(super) client_limits: Option<client_limits::Limits>,
     pub(super) cors: Option<cors::Layer>,
     pub(super) compression: Option<compression::Layer>,
     pub(super) headers: headers::Plans,
@@ -19,6 +20,7 @@ pub(crate) struct Prepared {
 impl Prepared {
     pub(super) fn new(policy: &Policy, state: &State) -> Self {
         Self {
+            client_limits: client_limits::Limits::new(policy, state),
             cors: policy.cors.as_ref().map(cors::Layer::new),
             compression: compression::Layer::new(&policy.compression),
             headers: headers::Plans::new(&policy.headers),

@@ -63,9 +63,9 @@ where
     let cookies = std::mem::take(&mut call.said.cookies);
     let mut answer = match guarded {
         Ok((None, pass)) => {
-            let bandwidth = call.treated.client_limits.bandwidth;
+            let treated = call.treated.clone();
             let answer = dressed(call, request, shape).await;
-            pass.write(bandwidth::limit(bandwidth, answer))
+            pass.write(bandwidth::limit(&treated.client_limits, answer))
         }
         Ok((Some(answer), pass)) => pass.write(answer),
         Err(error) => respond(error.of_backend(call.matched.backend.reference(), None), shape),
@@ -99,7 +99,8 @@ where
         return Ok((Some(answer), none));
     }
     let pass = client_limits::admit(&treated, &call.facts(request))?;
-    if let Some(answer) = authentication::check(call, request).await? {
+    pass.attend(request);
+    if let Some(answer) = authentication::check(call, request).await.map_err(|error| pass.tell(error))? {
         return Ok((Some(answer), pass));
     }
     if let Some(answer) = redirect::elsewhere(&treated, &call.facts(request))? {

@@ -15,6 +15,7 @@ use ingress_core::Timeout;
 use super::{Timeouts, headers, tunnel};
 use crate::connection::Held;
 use crate::error::Kind;
+use crate::policy::Permit;
 use crate::spread::Flight;
 use crate::{Body, Error};
 
@@ -24,6 +25,7 @@ pub(crate) struct Upgrading {
     client: OnUpgrade,
     protocols: HeaderValue,
     held: Option<Held>,
+    permit: Option<Permit>,
     idle_timeout: Option<Timeout>,
     /// The client asked by extended CONNECT.
     extended: bool,
@@ -35,6 +37,7 @@ pub(super) struct Tunnel {
     client: OnUpgrade,
     endpoint: OnUpgrade,
     held: Option<Held>,
+    permit: Option<Permit>,
     idle_timeout: Option<Timeout>,
 }
 
@@ -93,9 +96,10 @@ impl Upgrading {
         let protocols = request.headers().get(UPGRADE)?.clone();
         let client = request.extensions_mut().remove()?;
         let held = request.extensions_mut().remove();
+        let permit = request.extensions_mut().remove();
         let extended = request.extensions_mut().remove::<Protocol>().is_some();
         let idle_timeout = request.extensions().get::<Timeouts>().and_then(|timeouts| timeouts.idle);
-        Some(Self { client, protocols, held, idle_timeout, extended })
+        Some(Self { client, protocols, held, permit, idle_timeout, extended })
     }
 
     /// Whether this answer must not reach the client, which would take any success for consent.
@@ -125,18 +129,18 @@ impl Upgrading {
         } else {
             name(response.headers_mut(), protocol);
         }
-        let Self { client, held, idle_timeout, .. } = self;
-        Ok((response.map(|_| Body::empty()), Tunnel { client, endpoint, held, idle_timeout }))
+        let Self { client, held, permit, idle_timeout, .. } = self;
+        Ok((response.map(|_| Body::empty()), Tunnel { client, endpoint, held, permit, idle_timeout }))
     }
 }
 
 impl Tunnel {
-    /// Passes bytes from now on. The endpoint works on the request for as long as it does.
+    /// Passes bytes from now on. The endpoint works on the request for as long as it does, and the client has it open.
     pub(super) fn dig(self, flight: Flight) {
-        let Self { client, endpoint, held, idle_timeout } = self;
+        let Self { client, endpoint, held, permit, idle_timeout } = self;
         tokio::spawn(async move {
             tunnel::run(client, endpoint, held, idle_timeout).await;
-            drop(flight);
+            drop((flight, permit));
         });
     }
 }

@@ -25,6 +25,7 @@ pub(crate) use choose::Chooser;
 pub use chosen::Chosen;
 pub(crate) use chosen::Recording;
 pub(crate) use flight::Flight;
+pub(crate) use key::cookies;
 pub(crate) use queue::Queues;
 
 /// What of a request endpoints may be chosen by.

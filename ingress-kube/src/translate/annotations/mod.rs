@@ -278,7 +278,9 @@ impl<'a> Settings<'a> {
 
     /// What is said here of how requests are treated, and has no effect for want of something else.
     pub(super) fn in_vain(&self) -> Vec<Vain> {
-        self.treatment.in_vain(self.splits())
+        let mut vain = self.treatment.in_vain(self.splits());
+        vain.extend(client_limits::in_vain(&self.treatment.policy.client_limits));
+        vain
     }
 
     /// How a gateway treats requests where nothing else is said, and what of that is said in vain.
@@ -286,7 +288,15 @@ impl<'a> Settings<'a> {
         // Any Ingress may have a split, and say that there is maintenance.
         let mut vain = self.treatment.in_vain(true);
         vain.retain(|vain| !vain.name.starts_with("maintenance-"));
-        (self.treatment.policy(true), vain)
+        let mut policy = self.treatment.policy(true);
+        client_limits::name(&mut policy.client_limits, || "gateway".into());
+        (policy, vain)
+    }
+
+    /// Says whose the limits of clients are, so that no other Ingress with equal ones shares what is counted.
+    pub(super) fn name_limits(&mut self, object: &ObjectRef) {
+        let name = || format!("{}/{}", object.namespace, object.name).into();
+        client_limits::name(&mut self.treatment.policy.client_limits, name);
     }
 
     /// Whether there are shares of a backend among which a request's key may choose.
