@@ -69,6 +69,10 @@ pub(crate) struct Shared<C> {
 pub(crate) struct State {
     pub(crate) budgets: Budgets,
     pub(crate) queues: Queues,
+    #[cfg(feature = "auth")]
+    pub(crate) passwords: policy::Passwords,
+    #[cfg(feature = "jwt")]
+    pub(crate) key_sources: policy::KeySources,
 }
 
 /// The least that is to be supported is 8000 bytes (RFC 9110 section 4.1).

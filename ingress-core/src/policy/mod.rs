@@ -19,17 +19,19 @@ mod jwt;
 mod limits;
 mod mirror;
 mod outlier;
+mod own_field;
 mod rewrite;
 mod spread;
 mod template;
 mod tls;
+mod users;
 
 use std::fmt;
 use std::time::Duration;
 
 pub use access::{Access, Networks, NetworksError};
 pub use authentication::Authentication;
-pub use basic_auth::{BasicAuth, Users};
+pub use basic_auth::BasicAuth;
 pub use callee::{Callee, CalleeAddress};
 pub use canary::Canary;
 pub use client_certificate::ClientCertificate;
@@ -42,14 +44,16 @@ pub use external_auth::ExternalAuth;
 pub use fixed::{FixedAnswer, Maintenance};
 pub use headers::Headers;
 pub use health_check::{HealthCheck, HealthProtocol};
-pub use jwt::{Jwt, JwtKeys};
+pub use jwt::{Jwt, JwtKeys, TokenSource};
 pub use limits::Limits;
 pub use mirror::Mirror;
 pub use outlier::{Failures, Outlier};
+pub use own_field::{OwnField, OwnFieldError};
 pub use rewrite::{HttpsRedirect, PathRewrite, Redirect, RedirectScheme, RedirectStatus, Rewrite, Www};
 pub use spread::{Affinity, AffinityCookie, HashKey, SlowStart};
 pub use template::{Part, Template, TemplateError, Variable};
 pub use tls::{Trust, UpstreamTls};
+pub use users::{PasswordHash, PasswordScheme, UserFault, Users, UsersError};
 
 use crate::{Algorithm, BackendRef, Protocol};
 

@@ -2,7 +2,7 @@
 
 use http::{Request, Response};
 
-use super::{Call, basic_auth, client_certificate, external_auth, jwt};
+use super::{Call, basic_auth, client_certificate, external_auth, jwt, own_fields};
 use crate::bounds::{Client, UpstreamBody};
 use crate::error::Kind;
 use crate::{Body, Error};
@@ -19,6 +19,26 @@ pub(super) enum Verdict {
 
 /// Lets a request pass that proves what it must. The answer is there where the client is told something else than an error.
 pub(super) async fn check<C, B>(
+    call: &mut Call<C>,
+    request: &mut Request<Body>,
+) -> Result<Option<Response<Body>>, Error>
+where
+    C: Client<B>,
+    B: UpstreamBody,
+{
+    let treated = call.treated.clone();
+    // Whoever lets a request pass, what it says in these fields is not the client's word.
+    for field in treated.prepared.own_fields() {
+        own_fields::clear(request.headers_mut(), field);
+    }
+    let answer = decide(call, request).await?;
+    if let (None, Some(basic)) = (&answer, &treated.authentication.basic) {
+        basic_auth::conceal(basic, request);
+    }
+    Ok(answer)
+}
+
+async fn decide<C, B>(
     call: &mut Call<C>,
     request: &mut Request<Body>,
 ) -> Result<Option<Response<Body>>, Error>
@@ -48,7 +68,7 @@ where
     }
     step!(&needed.certificate, async |value| client_certificate::check(value, request));
     step!(&needed.jwt, async |value| jwt::check(value, call, request).await);
-    step!(&needed.basic, async |value| basic_auth::check(value, call, request).await);
+    step!(&needed.basic, async |_| basic_auth::check(call, request).await);
     step!(&needed.external, async |value| external_auth::check(value, call, request).await);
     match missing {
         Some(missing) => missing.into_answer(),

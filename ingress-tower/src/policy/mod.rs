@@ -8,6 +8,7 @@ mod authentication;
 mod bandwidth;
 mod basic_auth;
 mod body_size;
+mod challenge;
 mod client_certificate;
 mod client_limits;
 mod compression;
@@ -20,8 +21,19 @@ mod fixed;
 mod forward;
 mod headers;
 mod jwt;
+#[cfg(feature = "jwt")]
+mod jwt_keys;
+#[cfg(feature = "jwt")]
+mod jwt_source;
+#[cfg(feature = "jwt")]
+mod jwt_token;
 mod mirror;
 mod next;
+mod own_fields;
+#[cfg(feature = "auth")]
+mod password_hash;
+#[cfg(feature = "auth")]
+mod passwords;
 mod prepared;
 mod redirect;
 mod retry;
@@ -33,6 +45,12 @@ use rewrite::Facts;
 
 pub(crate) use deadline::by;
 pub(crate) use forward::forward;
+#[cfg(feature = "jwt")]
+pub use jwt_keys::check_key_set;
+#[cfg(feature = "jwt")]
+pub(crate) use jwt_source::KeySources;
+#[cfg(feature = "auth")]
+pub(crate) use passwords::Passwords;
 pub(crate) use prepared::Prepared;
 pub(crate) use retry::{Budgets, Retry};
 pub(crate) use rewrite::prefix;

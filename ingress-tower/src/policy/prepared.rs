@@ -1,8 +1,9 @@
 //! What is made of a policy once, before any request meets it.
 
+use http::HeaderName;
 use ingress_core::Policy;
 
-use super::{compression, cors, custom};
+use super::{basic_auth, compression, cors, custom, jwt};
 use crate::layer::State;
 
 /// What is made of a policy once. Equal values of two policies share what is made of them.
@@ -11,14 +12,25 @@ pub(crate) struct Prepared {
     pub(super) cors: Option<cors::Layer>,
     pub(super) compression: Option<compression::Layer>,
     pub(super) custom: custom::Layers,
+    pub(super) basic_auth: Option<basic_auth::Gatekeeper>,
+    pub(super) jwt: Option<jwt::Gatekeeper>,
 }
 
 impl Prepared {
     pub(super) fn new(policy: &Policy, state: &State) -> Self {
+        let (basic, jwt) = (policy.authentication.basic.as_ref(), policy.authentication.jwt.as_ref());
         Self {
             cors: policy.cors.as_ref().map(cors::Layer::new),
             compression: policy.compression.as_ref().map(compression::Layer::new),
             custom: custom::Layers::new(&policy.custom, state),
+            basic_auth: basic.map(|basic| basic_auth::Gatekeeper::new(basic, state)),
+            jwt: jwt.map(|jwt| jwt::Gatekeeper::new(jwt, state)),
         }
+    }
+
+    /// The fields that only the gateway writes, as it knows who the client is.
+    pub(super) fn own_fields(&self) -> impl Iterator<Item = &HeaderName> {
+        let user = self.basic_auth.iter().filter_map(basic_auth::Gatekeeper::own_field);
+        user.chain(self.jwt.iter().flat_map(jwt::Gatekeeper::own_fields))
     }
 }
