@@ -38,10 +38,10 @@ pub use pattern::{Pattern, PatternError};
 pub use policy::{
     Access, Affinity, AffinityCookie, Authentication, BasicAuth, Callee, CalleeAddress, Canary,
     ClientCertificate, ClientLimits, Compression, Cors, Custom, ErrorPages, ExternalAuth, Failures,
-    FixedAnswer, HashKey, Headers, HealthCheck, HealthProtocol, HttpsRedirect, Jwt, JwtKeys, Limits,
-    Maintenance, Mirror, Networks, NetworksError, Outlier, OwnField, OwnFieldError, Part, PasswordHash,
-    PasswordScheme, PathRewrite, Policy, Redirect, RedirectScheme, RedirectStatus, Retries, Rewrite,
-    SlowStart, Template, TemplateError, Timeout, TokenSource, Trust, UpstreamTls, UserFault, Users,
+    FixedAnswer, HashKey, Headers, HealthCheck, HealthProtocol, HttpsRedirect, Jwt, JwtKeySet, JwtKeys,
+    Limits, Maintenance, Mirror, Networks, NetworksError, Outlier, OwnField, OwnFieldError, Part,
+    PasswordHash, PasswordScheme, PathRewrite, Policy, Redirect, RedirectScheme, RedirectStatus, Retries,
+    Rewrite, SlowStart, Template, TemplateError, Timeout, TokenSource, Trust, UpstreamTls, UserFault, Users,
     UsersError, Variable, Www,
 };
 pub use publish::{TableReader, TableWriter, table};

@@ -111,6 +111,10 @@ fn needed(keys: JwtKeys) -> Jwt {
 fn layer(server: &Seen, jwt: Jwt, others: &[(&str, Vec<Endpoint>)]) -> IngressLayer {
     let mut policy = Policy::default();
     policy.authentication.jwt = Some(jwt);
+    treated(server, policy, others)
+}
+
+fn treated(server: &Seen, policy: Policy, others: &[(&str, Vec<Endpoint>)]) -> IngressLayer {
     let mut rules = RouteTable::builder();
     let backend: BackendRef = "default/shop:80".parse().unwrap();
     let rule = Rule::new(HOST.parse().unwrap(), PathMatch::prefix("/").unwrap(), backend.clone());
@@ -238,6 +242,35 @@ async fn an_endpoint_is_told_what_the_token_says_and_clients_cannot() {
     assert_eq!(ask(&service, &[("cookie", &cookie)]).await.status(), 200);
     let head = server.take().remove(0).headers;
     assert!(!head.contains_key("x-user") && !head.contains_key("x-admin"));
+}
+
+#[tokio::test]
+async fn where_a_password_is_enough_both_are_asked_for() {
+    let server = Seen::start().await;
+    let signer = Signer::ec();
+    let users = "ada:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=".parse().unwrap();
+    let mut policy = Policy::default();
+    policy.authentication.jwt = Some(needed(JwtKeys::Set(set(&[signer.jwk("a")]).into())));
+    policy.authentication.basic = Some(ingress_core::BasicAuth::new(users));
+    policy.authentication.any = Some(true);
+    let service = treated(&server, policy, &[]).into_service();
+    let token = format!("Bearer {}", signer.token("a", &claims()));
+    for (authorization, told, want) in
+        [("Basic YWRhOnNlY3JldA==", None, None), (&*token, Some(&*token), Some("ada"))]
+    {
+        let fields = [("authorization", authorization), ("x-user", "root")];
+        assert_eq!(ask(&service, &fields).await.status(), 200);
+        let head = server.take().remove(0).headers;
+        let field = |name: &str| head.get(name).map(|value| value.to_str().unwrap());
+        assert_eq!((field("authorization"), field("x-user")), (told, want));
+    }
+    for fields in [vec![], vec![("authorization", "Basic YWRhOnB3")]] {
+        let answer = ask(&service, &fields).await;
+        assert_eq!(answer.status(), 401);
+        let challenges: Vec<_> = answer.headers().get_all(WWW_AUTHENTICATE).iter().collect();
+        assert_eq!(challenges, [r#"Bearer realm="shop""#, r#"Basic realm="Restricted", charset="UTF-8""#]);
+    }
+    assert_eq!(server.take().len(), 0);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Signed tokens.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::{Callee, OwnField};
@@ -42,11 +43,16 @@ pub struct Jwt {
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum JwtKeys {
-    /// These, as JSON.
-    Set(Box<str>),
+    /// These.
+    Set(JwtKeySet),
     /// Those that somebody is asked for now and then. The path may have nothing of a request in it.
     At(Callee),
 }
+
+/// A JSON Web Key Set. Only public keys belong into it; since others may be in it by mistake, it is neither shown by `Debug`
+/// nor written out.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JwtKeySet(Box<str>);
 
 /// Where in a request a token is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -91,5 +97,48 @@ impl Jwt {
             JwtKeys::At(callee) => Some(callee),
             JwtKeys::Set(_) => None,
         }
+    }
+}
+
+impl JwtKeySet {
+    /// The JSON.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'t> From<&'t str> for JwtKeySet {
+    fn from(json: &'t str) -> Self {
+        Self(json.into())
+    }
+}
+
+impl From<String> for JwtKeySet {
+    fn from(json: String) -> Self {
+        Self(json.into())
+    }
+}
+
+impl fmt::Debug for JwtKeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JwtKeySet").field("bytes", &self.0.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for JwtKeySet {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{} bytes of keys", self.0.len()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_shows_keys() {
+        let jwt = Jwt::new(JwtKeys::Set(r#"{"keys":[{"d":"private"}]}"#.into()));
+        assert!(!format!("{jwt:?}").contains("private"));
     }
 }

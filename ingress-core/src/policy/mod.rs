@@ -44,7 +44,7 @@ pub use external_auth::ExternalAuth;
 pub use fixed::{FixedAnswer, Maintenance};
 pub use headers::Headers;
 pub use health_check::{HealthCheck, HealthProtocol};
-pub use jwt::{Jwt, JwtKeys, TokenSource};
+pub use jwt::{Jwt, JwtKeySet, JwtKeys, TokenSource};
 pub use limits::Limits;
 pub use mirror::Mirror;
 pub use outlier::{Failures, Outlier};

@@ -1,6 +1,7 @@
 //! `authentication`: what a client has to prove.
 
-use http::{Request, Response};
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderValue, Request, Response};
 
 use super::{Call, basic_auth, client_certificate, external_auth, jwt, own_fields};
 use crate::bounds::{Client, UpstreamBody};
@@ -52,7 +53,7 @@ where
     if any && treated.access.allow.is_some() && treated.access.admits(call.client) {
         return Ok(None);
     }
-    // The first that is not proved is what the client is told.
+    // The first that is not proved is what the client is told, with all the ways to prove who it is.
     let mut missing = None;
     macro_rules! step {
         ($value:expr, $check:expr) => {
@@ -60,7 +61,7 @@ where
                 match $check(value).await {
                     Verdict::Proved if any => return Ok(None),
                     Verdict::Proved => {}
-                    other if any => missing = missing.or(Some(other)),
+                    other if any => missing = Some(Verdict::either(missing, other)),
                     other => return other.into_answer(),
                 }
             }
@@ -79,6 +80,23 @@ where
 }
 
 impl Verdict {
+    /// What is told where neither is proved.
+    fn either(first: Option<Self>, other: Self) -> Self {
+        match (first, other) {
+            (Some(Self::Refused(first)), Self::Refused(other)) => {
+                let is_asked = first.kind() == Kind::Unauthorized && other.kind() == Kind::Unauthorized;
+                let fields = other.fields().filter(|_| is_asked);
+                let challenges = fields.into_iter().flat_map(|fields| fields.get_all(WWW_AUTHENTICATE));
+                let add = |error: Error, challenge: &HeaderValue| {
+                    error.with_field(WWW_AUTHENTICATE, challenge.clone())
+                };
+                Self::Refused(challenges.fold(first, add))
+            }
+            (Some(first), _) => first,
+            (None, other) => other,
+        }
+    }
+
     fn into_answer(self) -> Result<Option<Response<Body>>, Error> {
         match self {
             Self::Proved => Ok(None),

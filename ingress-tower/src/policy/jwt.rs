@@ -122,7 +122,7 @@ mod signed {
     impl Keys {
         pub(super) fn new(keys: &JwtKeys, state: &State) -> Self {
             match keys {
-                JwtKeys::Set(json) => Self::Here(KeySet::parse(json.as_bytes())),
+                JwtKeys::Set(json) => Self::Here(KeySet::parse(json.as_str().as_bytes())),
                 JwtKeys::At(callee) => Self::There(state.key_sources.of(callee)),
                 _ => Self::Here(Err(KeySetError::Form)),
             }
