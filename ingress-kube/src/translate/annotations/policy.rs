@@ -9,6 +9,8 @@ use bytesize::ByteSize;
 use ingress_core::{HostName, Policy, Protocol, Retries, Timeout};
 
 use super::balance::Balancing;
+use super::basic_auth::BasicParts;
+use super::jwt::JwtParts;
 use super::list::{Annotation, Scope, ValueKind, treat};
 use super::named::{self, NamedSecret, NamedService};
 use super::{Fault, Vain, rewrite, values};
@@ -133,6 +135,8 @@ pub(super) struct Treatment {
     pub(super) secrets: Vec<NamedSecret>,
     pub(super) services: Vec<NamedService>,
     pub(super) balancing: Balancing,
+    pub(super) basic: BasicParts,
+    pub(super) jwt: JwtParts,
 }
 
 impl Treatment {
@@ -145,6 +149,8 @@ impl Treatment {
             retries
         });
         self.balancing.complete(&mut policy, splits);
+        self.basic.complete(&mut policy);
+        self.jwt.complete(&mut policy);
         policy
     }
 
@@ -158,6 +164,8 @@ impl Treatment {
             .into_iter()
             .chain(retries.then_some(retry_on))
             .chain(redirect)
+            .chain(self.basic.in_vain())
+            .chain(self.jwt.in_vain())
             .collect()
     }
 }

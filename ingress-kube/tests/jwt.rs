@@ -1,0 +1,139 @@
+//! Signed tokens: what the annotations say, and what closes the paths.
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
+#![cfg(feature = "manifests")]
+
+mod common;
+
+use common::annotated::{ingress, services};
+use common::findings;
+use ingress_core::{Jwt, JwtKeys, Policy, RouteTable, TokenSource};
+use ingress_kube::Config;
+use serde_json::json;
+
+const PREFIX: (&str, &str) = ("Prefix", "/a");
+const KEYS: &str = r#"{"keys":[]}"#;
+const OWN: (&str, &str) = ("jwt-keys-secret", "keys");
+
+fn secret(key: &str, text: &str) -> String {
+    format!(
+        "---\napiVersion: v1\nkind: Secret\nmetadata: {{name: keys}}\nstringData: {{{key}: {}}}\n",
+        json!(text)
+    )
+}
+
+fn policy(table: &RouteTable) -> Policy {
+    table.routes().next().unwrap().route.policy().map(|policy| (**policy).clone()).unwrap_or_default()
+}
+
+fn with(pairs: &[(&str, &str)], objects: &str) -> RouteTable {
+    let config = Config::default().check_keys(|json| match json {
+        b"bad" => Err("it has no key".into()),
+        _ => Ok(()),
+    });
+    common::table(&(services() + objects + &ingress(pairs, PREFIX, None)), &config)
+}
+
+fn wanted(change: impl FnOnce(&mut Jwt)) -> Option<Jwt> {
+    let mut jwt = Jwt::new(JwtKeys::Set(KEYS.into()));
+    change(&mut jwt);
+    Some(jwt)
+}
+
+#[test]
+fn keys_and_what_is_said_beside_them() {
+    let keys = secret("jwks.json", KEYS);
+    let claims =
+        || vec![("sub".into(), "X-User".parse().unwrap()), ("email".into(), "X-Email".parse().unwrap())];
+    for (pairs, want) in [
+        (vec![OWN], wanted(|_| {})),
+        (
+            vec![OWN, ("jwt-issuer", "https://issuer.example"), ("jwt-audience", "shop, api")],
+            wanted(|jwt| {
+                jwt.issuer = Some("https://issuer.example".into());
+                jwt.audiences = vec!["shop".into(), "api".into()];
+            }),
+        ),
+        (vec![OWN, ("jwt-audience", "*")], wanted(|jwt| jwt.any_audience = true)),
+        (
+            vec![OWN, ("jwt-token-from", "cookie session")],
+            wanted(|jwt| jwt.source = TokenSource::Cookie("session".into())),
+        ),
+        (vec![OWN, ("jwt-claim-headers", "sub=X-User|email=X-Email")], wanted(|jwt| jwt.claims = claims())),
+    ] {
+        let table = with(&pairs, &keys);
+        let policy = policy(&table);
+        assert_eq!((policy.authentication.jwt, policy.access.closed), (want, false), "{pairs:?}");
+        assert_eq!(findings(&table), <[&str; 0]>::default());
+    }
+}
+
+#[test]
+fn what_cannot_be_used_closes_the_paths() {
+    let at = "error[ING023]: Ingress default/web metadata.annotations[ingress.gateway/";
+    let good = secret("jwks.json", KEYS);
+    let none = String::new();
+    for (pairs, objects, want) in [
+        (
+            vec![OWN],
+            &none,
+            "jwt-keys-secret]: Secret default/keys does not exist, so these paths answer 503; add the Secret to this namespace, with jwks.json in it",
+        ),
+        (
+            vec![OWN],
+            &secret("keys", KEYS),
+            "jwt-keys-secret]: Secret default/keys: there is no jwks.json in it, so these paths answer 503; write the public keys into jwks.json, a JSON Web Key Set",
+        ),
+        (
+            vec![OWN],
+            &secret("jwks.json", "bad"),
+            "jwt-keys-secret]: Secret default/keys: it has no key, so these paths answer 503; write the public keys into jwks.json, a JSON Web Key Set",
+        ),
+        (
+            vec![("jwt-keys-secret", "other/keys")],
+            &good,
+            "jwt-keys-secret]: the Secret must be in the same namespace: \"other/keys\"; write just its name; until then these paths answer 503",
+        ),
+        (
+            vec![OWN, ("jwt-issuer", "")],
+            &good,
+            "jwt-issuer]: the issuer cannot be used: \"\"; write what the claim iss of its tokens is, such as https://issuer.example; until then these paths answer 503",
+        ),
+        (
+            vec![OWN, ("jwt-audience", "*, shop")],
+            &good,
+            "jwt-audience]: * is everybody, and there are others beside it; write either * or a list of audiences; until then these paths answer 503",
+        ),
+        (
+            vec![OWN, ("jwt-token-from", "query token")],
+            &good,
+            "jwt-token-from]: \"query token\" is no place of a token; write authorization, cookie NAME or header NAME; until then these paths answer 503",
+        ),
+        (
+            vec![OWN, ("jwt-claim-headers", "sub=Host")],
+            &good,
+            "jwt-claim-headers]: the field host has a meaning already; write pairs such as sub=X-User, email=X-Email; until then these paths answer 503",
+        ),
+    ] {
+        let table = with(&pairs, objects);
+        assert!(policy(&table).access.closed, "{pairs:?}");
+        assert_eq!(findings(&table), [format!("{at}{want}")]);
+    }
+}
+
+#[test]
+fn without_keys_nobody_gets_past() {
+    for (name, value) in [
+        ("jwt-issuer", "https://issuer.example"),
+        ("jwt-audience", "shop"),
+        ("jwt-token-from", "authorization"),
+        ("jwt-claim-headers", "sub=X-User"),
+    ] {
+        let table = with(&[(name, value)], "");
+        assert!(policy(&table).access.closed, "{name}");
+        let found = findings(&table);
+        let why = format!(
+            "Ingress default/web metadata.annotations[ingress.gateway/{name}]: the annotation has no effect: nothing says which keys tokens are signed with, so these paths answer 503; write ingress.gateway/jwt-keys-secret, too"
+        );
+        assert!(found.len() == 1 && found[0].ends_with(&why), "{found:?}");
+    }
+}
