@@ -36,13 +36,14 @@ pub use locality::{Hints, Locality};
 pub use path::{PathError, PathMatch, PathTemplate, PathText, RequestPath};
 pub use pattern::{Pattern, PatternError};
 pub use policy::{
-    Access, Affinity, AffinityCookie, Authentication, BasicAuth, Callee, CalleeAddress, Canary,
-    ClientCertificate, ClientLimits, Compression, Cors, Custom, ErrorPages, ExternalAuth, Failures,
-    FixedAnswer, HashKey, Headers, HealthCheck, HealthProtocol, HttpsRedirect, Jwt, JwtKeySet, JwtKeys,
-    Limits, Maintenance, Mirror, Networks, NetworksError, Outlier, OwnField, OwnFieldError, Part,
-    PasswordHash, PasswordScheme, PathRewrite, Policy, Redirect, RedirectScheme, RedirectStatus, Retries,
-    Rewrite, SlowStart, Template, TemplateError, Timeout, TokenSource, Trust, UpstreamTls, UserFault, Users,
-    UsersError, Variable, Www,
+    Access, Affinity, AffinityCookie, AuthMethod, Authentication, BasicAuth, Callee, CalleeAddress, Canary,
+    ClientCertificate, ClientLimits, Compression, Cors, Custom, ErrorPages, ExternalAuth,
+    ExternalAuthOptions, Failures, FieldNames, FixedAnswer, HashKey, Headers, HealthCheck, HealthProtocol,
+    HttpsRedirect, Jwt, JwtKeySet, JwtKeys, Limits, Maintenance, MediaType, MediaTypeError, Mirror,
+    MirrorShare, Networks, NetworksError, Outlier, OwnField, OwnFieldError, Part, PasswordHash,
+    PasswordScheme, PathRewrite, Policy, Redirect, RedirectScheme, RedirectStatus, Retries, Rewrite, SignIn,
+    SignInError, SlowStart, Template, TemplateError, Timeout, TokenSource, Trust, UpstreamTls, UserFault,
+    Users, UsersError, Variable, Www,
 };
 pub use publish::{TableReader, TableWriter, table};
 pub use rule::Rule;

@@ -11,7 +11,7 @@ use ingress_core::{Backend, EndpointIdKey, Policy, TableReader, endpoint_id_key}
 use tower_layer::Layer;
 
 use crate::error::Kind;
-use crate::policy::{self, Budgets, Treated};
+use crate::policy::{self, Budgets, Mirrors, Treated, Verdicts};
 use crate::proxy::forwarded_path;
 use crate::proxy::origin::{Origin, Origins, Peer, Via};
 use crate::service::Ingress;
@@ -73,6 +73,8 @@ pub(crate) struct State {
     pub(crate) passwords: policy::Passwords,
     #[cfg(feature = "jwt")]
     pub(crate) key_sources: policy::KeySources,
+    pub(crate) verdicts: Verdicts,
+    pub(crate) mirrors: Mirrors,
 }
 
 /// The least that is to be supported is 8000 bytes (RFC 9110 section 4.1).

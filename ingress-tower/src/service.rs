@@ -122,7 +122,8 @@ where
         }
         if let Some(treated) = matched.policy.take() {
             *request.uri_mut() = matched.path.clone().into();
-            let call = Call { shared: self.shared.clone(), matched, treated, client, version };
+            let shared = self.shared.clone();
+            let call = Call { shared, matched, treated, client, version, said: Default::default() };
             return ResponseFuture::boxed(policy::serve(call, request));
         }
         serve(&self.shared, matched, request, version)

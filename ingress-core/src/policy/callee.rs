@@ -47,3 +47,14 @@ pub(super) fn as_text<S: serde::Serializer>(
 ) -> Result<S::Ok, S::Error> {
     serializer.collect_str(shown)
 }
+
+#[cfg(feature = "serde")]
+pub(super) fn as_optional_text<S: serde::Serializer>(
+    shown: &Option<impl std::fmt::Display>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match shown {
+        Some(shown) => serializer.collect_str(shown),
+        None => serializer.serialize_none(),
+    }
+}

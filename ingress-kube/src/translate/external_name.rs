@@ -50,7 +50,7 @@ pub(super) fn resolve(
 }
 
 /// The DNS name, or why it is none to be followed and what to write instead.
-fn name(store: &Store, target: &str) -> Result<HostName, (&'static str, &'static str)> {
+pub(super) fn name(store: &Store, target: &str) -> Result<HostName, (&'static str, &'static str)> {
     let target = target.strip_suffix('.').unwrap_or(target);
     if target.is_empty() {
         return Err(("there is no name", "write spec.externalName"));

@@ -1,10 +1,10 @@
 //! Objects that annotations name beside the object that they stand on: Secrets, of which something is made for its policy,
 //! and Services, which the gateway asks on its own account.
 
-use ingress_core::{BackendRef, Code, ServiceRef};
+use ingress_core::{BackendRef, CalleeAddress, Code, PortRef, ServiceRef};
 
 use super::Output;
-use super::annotations::{self, NamedSecret, Settings};
+use super::annotations::{self, Found, NamedSecret, Settings};
 use super::backend::{Place, Use};
 use super::key::Key;
 use crate::store::Stored;
@@ -31,11 +31,35 @@ pub(super) fn read<O>(
         }
     }
     for named in settings.take_services() {
-        let (namespace, name) = (stored.namespace.clone(), (*named.name).into());
-        let service = ServiceRef { namespace, name, port: named.port };
-        out.uses.push(Use { service: service.clone(), place: Place::Annotation(named.annotation) });
-        (named.put)(settings.policy_mut(), BackendRef::Service(service));
+        let backend = use_service(stored, named.annotation, &named.name, named.port, out);
+        (named.put)(settings.policy_mut(), backend);
     }
+    for named in settings.take_callees() {
+        match named.find(&stored.namespace, store, config) {
+            Ok(Found::Service(name, port)) => {
+                let backend = use_service(stored, named.annotation, &name, port, out);
+                (named.put)(settings.policy_mut(), named.callee(CalleeAddress::Backend(backend)));
+            }
+            Ok(Found::Elsewhere(callee)) => (named.put)(settings.policy_mut(), callee),
+            Err((message, help)) => {
+                settings.policy_mut().access.closed = true;
+                let field = annotations::field(named.annotation);
+                out.find(Code::InvalidAnnotation, &stored.source, field, message, help);
+            }
+        }
+    }
+}
+
+fn use_service<O>(
+    stored: &Stored<O>,
+    annotation: &'static str,
+    name: &str,
+    port: PortRef,
+    out: &mut Output,
+) -> BackendRef {
+    let service = ServiceRef { namespace: stored.namespace.clone(), name: name.into(), port };
+    out.uses.push(Use { service: service.clone(), place: Place::Annotation(annotation) });
+    BackendRef::Service(service)
 }
 
 fn load(

@@ -1,10 +1,14 @@
 //! Requests of the gateway's own, besides the one that a client sent.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use http::header::{HOST, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Request, Response};
-use ingress_core::{Backend, CalleeAddress, Endpoint, EndpointAddress, UpstreamTls};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use ingress_core::{Backend, BackendRef, CalleeAddress, Endpoint, EndpointAddress, Protocol, UpstreamTls};
 use tower::ServiceExt;
 
 use super::{forward, treated};
@@ -13,12 +17,35 @@ use crate::error::Kind;
 use crate::layer::{Matched, Shared};
 use crate::{Body, Error, proxy};
 
+/// What nobody wants is read as long as this for the sake of its connection, and no further.
+const WORTH_BYTES: usize = 64 * 1024;
+const WORTH_TIME: Duration = Duration::from_secs(1);
+
 /// Asks whoever a policy names; `others` are the backends that it names. The backend's own policy is followed: its
-/// timeouts and what its endpoints speak.
+/// timeouts and what its endpoints speak. Without a Host of its own the request is for the callee's.
 pub(super) async fn ask<C, B>(
     shared: &Shared<C>,
     others: &[Arc<Backend>],
     to: &CalleeAddress,
+    path: PathAndQuery,
+    request: Request<Body>,
+) -> Result<Response<Body>, Error>
+where
+    C: Client<B>,
+    B: UpstreamBody,
+{
+    match to {
+        CalleeAddress::Backend(reference) => ask_backend(shared, others, reference, path, request).await,
+        CalleeAddress::Url(address, protocol) => ask_url(shared, address, *protocol, path, request).await,
+        _ => Err(Error::new(Kind::NoEndpoint)),
+    }
+}
+
+/// The same of a backend.
+pub(super) async fn ask_backend<C, B>(
+    shared: &Shared<C>,
+    others: &[Arc<Backend>],
+    reference: &BackendRef,
     path: PathAndQuery,
     mut request: Request<Body>,
 ) -> Result<Response<Body>, Error>
@@ -26,13 +53,11 @@ where
     C: Client<B>,
     B: UpstreamBody,
 {
-    let reference = match to {
-        CalleeAddress::Backend(reference) => reference,
-        CalleeAddress::Url(address, protocol) => {
-            return ask_url(shared, endpoint(address).with_protocol(*protocol), path, request).await;
-        }
-        _ => return Err(Error::new(Kind::NoEndpoint)),
+    let host = match reference {
+        BackendRef::Service(service) => format!("{}.{}.svc", service.name, service.namespace),
+        BackendRef::Resource(resource) => format!("{}.{}", resource.name, resource.namespace),
     };
+    name_host(&mut request, &host);
     if let Some(service) = shared.resources.get(reference) {
         *request.uri_mut() = path.into();
         let answer = service.clone().oneshot(request).await;
@@ -50,7 +75,8 @@ where
 
 async fn ask_url<C, B>(
     shared: &Shared<C>,
-    endpoint: Endpoint,
+    address: &EndpointAddress,
+    protocol: Protocol,
     path: PathAndQuery,
     mut request: Request<Body>,
 ) -> Result<Response<Body>, Error>
@@ -58,10 +84,19 @@ where
     C: Client<B>,
     B: UpstreamBody,
 {
-    proxy::address_to(&mut request, &endpoint, endpoint.protocol(), path);
-    if endpoint.protocol().is_tls() {
+    let endpoint = match address {
+        EndpointAddress::Name(name, port) => Endpoint::named(name.clone(), *port),
+        EndpointAddress::Socket(address) => Endpoint::new(*address),
+        _ => return Err(Error::new(Kind::NoEndpoint)),
+    };
+    let authority = endpoint.authority();
+    let usual = if protocol.is_tls() { 443 } else { 80 };
+    let is_usual = authority.port_u16() == Some(usual);
+    name_host(&mut request, if is_usual { authority.host() } else { authority.as_str() });
+    proxy::address_to(&mut request, &endpoint, protocol, path);
+    if protocol.is_tls() {
         let mut tls = UpstreamTls::default();
-        tls.server_name = Some(endpoint.authority().host().into());
+        tls.server_name = Some(authority.host().into());
         request.extensions_mut().insert(tls);
     }
     let answer = proxy::send(&mut shared.client.clone(), request).await;
@@ -69,10 +104,28 @@ where
     proxy::plain_answer(answer)
 }
 
-fn endpoint(address: &EndpointAddress) -> Endpoint {
-    match address {
-        EndpointAddress::Name(name, port) => Endpoint::named(name.clone(), *port),
-        EndpointAddress::Socket(address) => Endpoint::new(*address),
-        _ => Endpoint::new(std::net::SocketAddr::from(([0, 0, 0, 0], 0))),
+fn name_host(request: &mut Request<Body>, host: &str) {
+    if let (false, Ok(host)) = (request.headers().contains_key(HOST), HeaderValue::try_from(host)) {
+        request.headers_mut().insert(HOST, host);
+    }
+}
+
+/// Drops a body that nobody wants. So that its connection can be used again, a little of it may still come, for which
+/// nobody waits.
+pub(super) fn discard(body: Body) {
+    if body.is_end_stream() || body.size_hint().lower() > WORTH_BYTES as u64 {
+        return;
+    }
+    tokio::spawn(tokio::time::timeout(WORTH_TIME, read_away(body, WORTH_BYTES)));
+}
+
+/// Reads a body and forgets it, as far as this many bytes.
+pub(super) async fn read_away(mut body: Body, most: usize) {
+    let mut read = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        read += frame.data_ref().map_or(0, bytes::Bytes::len);
+        if read > most {
+            return;
+        }
     }
 }

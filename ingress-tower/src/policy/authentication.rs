@@ -3,12 +3,14 @@
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderValue, Request, Response};
 
-use super::{Call, basic_auth, client_certificate, external_auth, jwt, own_fields};
+use super::{Call, basic_auth, client_certificate, external_auth, jwt};
 use crate::bounds::{Client, UpstreamBody};
 use crate::error::Kind;
+use crate::proxy::headers;
 use crate::{Body, Error};
 
 /// What a check comes to.
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, and not for long")]
 pub(super) enum Verdict {
     /// It is proved.
     Proved,
@@ -30,19 +32,24 @@ where
     let treated = call.treated.clone();
     // Whoever lets a request pass, what it says in these fields is not the client's word.
     for field in treated.prepared.own_fields() {
-        own_fields::clear(request.headers_mut(), field);
+        headers::remove_with_twins(request.headers_mut(), field);
     }
-    let answer = decide(call, request).await?;
+    let external = treated.authentication.external.as_ref();
+    if let Some(external) = external {
+        // Also where something else proves enough, nobody may say himself what the service is to say.
+        call.said.withhold(external, request.headers_mut());
+    }
+    let answer = prove(call, request).await?;
     if let (None, Some(basic)) = (&answer, &treated.authentication.basic) {
         basic_auth::conceal(basic, request);
+    }
+    if let Some(external) = external {
+        call.said.write(external, request.headers_mut());
     }
     Ok(answer)
 }
 
-async fn decide<C, B>(
-    call: &mut Call<C>,
-    request: &mut Request<Body>,
-) -> Result<Option<Response<Body>>, Error>
+async fn prove<C, B>(call: &mut Call<C>, request: &mut Request<Body>) -> Result<Option<Response<Body>>, Error>
 where
     C: Client<B>,
     B: UpstreamBody,

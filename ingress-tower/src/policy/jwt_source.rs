@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use http::header::{ACCEPT, HOST};
+use http::header::ACCEPT;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Request, StatusCode};
 use http_body_util::{BodyExt, Limited};
-use ingress_core::{Backend, BackendRef, Callee, CalleeAddress, Jwt};
+use ingress_core::{Backend, Callee, Jwt};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -161,15 +161,7 @@ where
 {
     let path = callee.path.as_text().ok_or("the path has something of a request in it")?;
     let path: PathAndQuery = if path.is_empty() { "/" } else { path }.parse()?;
-    let host = match &callee.to {
-        CalleeAddress::Url(address, _) => address.to_string(),
-        CalleeAddress::Backend(BackendRef::Service(service)) => {
-            format!("{}.{}.svc", service.name, service.namespace)
-        }
-        other => format!("{other:?}"),
-    };
     let mut request = Request::new(Body::empty());
-    request.headers_mut().insert(HOST, HeaderValue::try_from(host).unwrap_or(HeaderValue::from_static("")));
     request
         .headers_mut()
         .insert(ACCEPT, HeaderValue::from_static("application/jwk-set+json, application/json"));

@@ -39,16 +39,20 @@ mod redirect;
 mod retry;
 mod rewrite;
 mod serve;
+mod tee;
 mod treated;
+mod verdicts;
 
 use rewrite::Facts;
 
 pub(crate) use deadline::by;
+pub(crate) use external_auth::Said;
 pub(crate) use forward::forward;
 #[cfg(feature = "jwt")]
 pub use jwt_keys::check_key_set;
 #[cfg(feature = "jwt")]
 pub(crate) use jwt_source::KeySources;
+pub(crate) use mirror::Mirrors;
 #[cfg(feature = "auth")]
 pub(crate) use passwords::Passwords;
 pub(crate) use prepared::Prepared;
@@ -56,3 +60,4 @@ pub(crate) use retry::{Budgets, Retry};
 pub(crate) use rewrite::prefix;
 pub(crate) use serve::{Call, serve};
 pub(crate) use treated::{Treated, of};
+pub(crate) use verdicts::Verdicts;

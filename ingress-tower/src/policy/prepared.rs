@@ -3,7 +3,7 @@
 use http::HeaderName;
 use ingress_core::Policy;
 
-use super::{basic_auth, compression, cors, custom, jwt};
+use super::{basic_auth, compression, cors, custom, jwt, mirror};
 use crate::layer::State;
 
 /// What is made of a policy once. Equal values of two policies share what is made of them.
@@ -14,6 +14,7 @@ pub(crate) struct Prepared {
     pub(super) custom: custom::Layers,
     pub(super) basic_auth: Option<basic_auth::Gatekeeper>,
     pub(super) jwt: Option<jwt::Gatekeeper>,
+    pub(super) mirror: Option<mirror::Copies>,
 }
 
 impl Prepared {
@@ -25,6 +26,7 @@ impl Prepared {
             custom: custom::Layers::new(&policy.custom, state),
             basic_auth: basic.map(|basic| basic_auth::Gatekeeper::new(basic, state)),
             jwt: jwt.map(|jwt| jwt::Gatekeeper::new(jwt, state)),
+            mirror: policy.mirror.as_ref().map(|mirror| state.mirrors.of(&mirror.backend)),
         }
     }
 

@@ -100,6 +100,22 @@ impl<'r> Facts<'r> {
         target.finish(self.path.query())
     }
 
+    /// Path and query that a template makes, without the query of the request where it has none of its own.
+    pub(super) fn target_alone(&self, template: &Template) -> Result<PathAndQuery, Error> {
+        let mut target = Target::default();
+        template.parts().iter().for_each(|part| target.push(part, self));
+        target.check()?;
+        target.finish(None)
+    }
+
+    /// What was asked for, as a URL; nothing is in it but what a URL may have.
+    pub(super) fn url(&self) -> String {
+        let mut url = format!("{}://", self.scheme());
+        url.push_str(self.authority());
+        push_escaped(&mut url, self.path.as_str(), is_plain);
+        url
+    }
+
     /// The host, and the port if there is one, that a template makes.
     pub(super) fn host_of(&self, template: &Template) -> Result<String, Error> {
         let mut text = String::new();
@@ -230,6 +246,11 @@ pub(super) fn is_plain(byte: u8) -> bool {
 
 fn is_plain_in_path(byte: u8) -> bool {
     is_plain(byte) && byte != b'?'
+}
+
+/// Whether the byte means nothing but itself anywhere in a URL (RFC 3986 section 2.3).
+pub(super) fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
 }
 
 /// Whether the byte means nothing but itself in the value of a parameter.

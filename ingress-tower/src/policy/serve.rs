@@ -3,15 +3,15 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::header::HOST;
+use http::header::{HOST, SET_COOKIE};
 use http::uri::PathAndQuery;
 use http::{Request, Response, StatusCode, Version};
 use ingress_core::BackendRef;
 use tower::ServiceExt;
 
 use super::{
-    Facts, Treated, access, authentication, bandwidth, body_size, client_limits, custom, error_pages, fixed,
-    forward, headers, mirror, redirect, rewrite,
+    Facts, Said, Treated, access, authentication, bandwidth, body_size, client_limits, custom, error_pages,
+    fixed, forward, headers, mirror, redirect, rewrite,
 };
 use crate::bounds::{Client, UpstreamBody};
 use crate::layer::{Matched, Shared};
@@ -27,6 +27,8 @@ pub(crate) struct Call<C> {
     pub(crate) client: Option<IpAddr>,
     /// In which the client speaks.
     pub(crate) version: Version,
+    /// What the service said of it that was asked who may pass.
+    pub(crate) said: Said,
 }
 
 /// Answers a request as its policy says. What stands first here is outermost: it sees a request first and its answer last.
@@ -55,7 +57,9 @@ where
 {
     let shape = Shape::of(request.method(), request.headers());
     let pages = error_pages::of(&call, &request);
-    let answer = match guard(&mut call, &mut request).await {
+    let guarded = guard(&mut call, &mut request).await;
+    let cookies = std::mem::take(&mut call.said.cookies);
+    let mut answer = match guarded {
         Ok((None, pass)) => {
             let bandwidth = call.treated.client_limits.bandwidth;
             let answer = dressed(call, request, shape).await;
@@ -64,8 +68,11 @@ where
         Ok((Some(answer), pass)) => pass.write(answer),
         Err(error) => respond(error.of_backend(call.matched.backend.reference(), None), shape),
     };
+    for cookie in cookies {
+        answer.headers_mut().append(SET_COOKIE, cookie);
+    }
     match pages {
-        Some(pages) => pages.replace(answer).await,
+        Some(pages) => pages.replace::<B>(answer).await,
         None => answer,
     }
 }
@@ -122,7 +129,7 @@ where
     if let Err(error) = prepare(&mut call, &mut request) {
         return respond(error.of_backend(call.matched.backend.reference(), None), shape);
     }
-    mirror::copy(&call, &mut request);
+    mirror::copy::<C, B>(&call, &mut request);
     let Call { shared, matched, treated, version, .. } = call;
     let mut response = answer(&shared, matched, &treated, request, shape).await;
     if response.status() == StatusCode::NOT_MODIFIED && version < Version::HTTP_2 {

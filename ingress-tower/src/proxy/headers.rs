@@ -104,6 +104,47 @@ pub(crate) fn clean_trailers(trailers: &mut HeaderMap) {
     }
 }
 
+/// Tells another request of the gateway's own what an endpoint is told of where a request comes from.
+pub(crate) fn copy_origin(from: &HeaderMap, to: &mut HeaderMap) {
+    copy(from, to, FORWARDING.iter().filter(|name| **name != PROXY).chain([&header::VIA]));
+}
+
+/// Takes over fields that say something of the request itself; not those that frame a message, are for one connection or are
+/// the gateway's to say.
+pub(crate) fn copy_fields<'n>(
+    from: &HeaderMap,
+    to: &mut HeaderMap,
+    names: impl IntoIterator<Item = &'n HeaderName>,
+) {
+    copy(from, to, names.into_iter().filter(|name| is_about_content(name)));
+}
+
+/// Whether a field of this name may be taken over from one message into another.
+fn is_about_content(name: &HeaderName) -> bool {
+    let framing = [header::CONTENT_LENGTH, header::EXPECT, header::HOST, header::TRAILER];
+    !HOP_BY_HOP.contains(name) && !FORWARDING.contains(name) && !framing.contains(name)
+}
+
+fn copy<'n>(from: &HeaderMap, to: &mut HeaderMap, names: impl Iterator<Item = &'n HeaderName>) {
+    for name in names {
+        for value in from.get_all(name) {
+            to.append(name.clone(), value.clone());
+        }
+    }
+}
+
+/// Removes all fields of this name, also in the spelling of servers that take `_` for `-`.
+pub(crate) fn remove_with_twins(headers: &mut HeaderMap, name: &HeaderName) {
+    headers.remove(name);
+    let is_twin = |other: &&HeaderName| {
+        let dashed = |byte: u8| if byte == b'_' { b'-' } else { byte };
+        other.as_str().bytes().map(dashed).eq(name.as_str().bytes().map(dashed))
+    };
+    while let Some(twin) = headers.keys().find(is_twin).cloned() {
+        headers.remove(twin);
+    }
+}
+
 /// Whether the message has no transfer coding but the one that is taken off and put on again here: another
 /// below the chunks would be lost (RFC 9112 section 6.1). `chunked` twice is no framing at all (section 7).
 pub(crate) fn is_chunked_at_most(headers: &HeaderMap) -> bool {

@@ -1,6 +1,7 @@
 //! A gateway on a loopback socket, peers that speak bytes on both of its sides, and an echo upstream.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test uses what it needs")]
 
+mod asked;
 mod moody;
 mod peer;
 
@@ -25,6 +26,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+#[allow(unused_imports, reason = "each test uses what it needs")]
+pub use asked::{Answer, Asked, Seen, request, send, send_both};
 #[allow(unused_imports, reason = "each test uses what it needs")]
 pub use moody::{Mood, Moody};
 #[allow(unused_imports, reason = "each test uses what it needs")]

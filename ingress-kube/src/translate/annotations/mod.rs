@@ -8,6 +8,7 @@ mod access;
 mod affinity_cookie;
 mod balance;
 mod basic_auth;
+mod callee;
 mod canary;
 mod client_certificate;
 mod client_limits;
@@ -39,6 +40,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+pub(super) use callee::{Found, NamedCallee};
 pub(super) use named::{NamedSecret, NamedService};
 pub(super) use path_syntax::PathSyntax;
 pub(super) use split::Splits;
@@ -286,6 +288,11 @@ impl<'a> Settings<'a> {
     /// The Services that are named here besides those of the rules, once.
     pub(super) fn take_services(&mut self) -> Vec<NamedService> {
         std::mem::take(&mut self.treatment.services)
+    }
+
+    /// Whom the gateway is to ask on its own account, once.
+    pub(super) fn take_callees(&mut self) -> Vec<NamedCallee> {
+        std::mem::take(&mut self.treatment.callees)
     }
 
     /// What is said of how requests are treated, to be completed with what is in other objects.

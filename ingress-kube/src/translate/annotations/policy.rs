@@ -10,10 +10,11 @@ use ingress_core::{HostName, Policy, Protocol, Retries, Timeout};
 
 use super::balance::Balancing;
 use super::basic_auth::BasicParts;
+use super::callee::NamedCallee;
 use super::jwt::JwtParts;
 use super::list::{Annotation, Scope, ValueKind, treat};
 use super::named::{self, NamedSecret, NamedService};
-use super::{Fault, Vain, rewrite, values};
+use super::{Fault, Vain, error_pages, external_auth, mirror, rewrite, values};
 use crate::translate::protocol as spoken;
 
 /// The most endpoints that one request may ask beyond the first.
@@ -134,6 +135,9 @@ pub(super) struct Treatment {
     pub(super) retry_on: Option<Retries>,
     pub(super) secrets: Vec<NamedSecret>,
     pub(super) services: Vec<NamedService>,
+    pub(super) callees: Vec<NamedCallee>,
+    pub(super) asked: external_auth::Asked,
+    pub(super) copied: mirror::Copied,
     pub(super) balancing: Balancing,
     pub(super) basic: BasicParts,
     pub(super) jwt: JwtParts,
@@ -148,6 +152,8 @@ impl Treatment {
             retries.attempts = attempts;
             retries
         });
+        self.asked.complete(&mut policy);
+        self.copied.complete(&mut policy);
         self.balancing.complete(&mut policy, splits);
         self.basic.complete(&mut policy);
         self.jwt.complete(&mut policy);
@@ -166,6 +172,9 @@ impl Treatment {
             .chain(redirect)
             .chain(self.basic.in_vain())
             .chain(self.jwt.in_vain())
+            .chain(self.asked.in_vain())
+            .chain(self.copied.in_vain())
+            .chain(error_pages::in_vain(&self.policy))
             .collect()
     }
 }

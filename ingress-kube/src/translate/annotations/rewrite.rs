@@ -3,7 +3,7 @@
 
 use ingress_core::{
     HttpsRedirect, Part, PathRewrite, Policy, RedirectScheme, RedirectStatus, RequestHost, RequestPath,
-    Template, Variable, Www,
+    SignIn, Template, Variable, Www,
 };
 
 use super::list::{Annotation, Scope, ValueKind, treat};
@@ -132,11 +132,15 @@ pub(super) fn captures(policy: &Policy) -> impl Iterator<Item = (&'static str, &
             _ => None,
         }
     }
+    let external = policy.authentication.external.as_ref();
+    let sign_in = external.and_then(|external| external.options.sign_in.as_ref());
     let templates = [
         ("rewrite-path", full(&policy.rewrite.path)),
         ("rewrite-host", policy.rewrite.host.as_ref()),
         ("redirect-path", full(&policy.redirect.path)),
         ("redirect-host", policy.redirect.host.as_ref()),
+        ("external-auth", external.map(|external| &external.callee.path)),
+        ("external-auth-sign-in", sign_in.map(SignIn::path)),
     ];
     let names = |(name, template): (_, Option<_>)| {
         template.into_iter().flat_map(Template::captures).map(move |part| (name, part))
@@ -160,7 +164,7 @@ fn prefix(text: &str) -> Result<PathRewrite, Fault> {
 }
 
 /// A whole path, and perhaps a query.
-fn path(text: &str) -> Result<PathRewrite, Fault> {
+pub(super) fn path(text: &str) -> Result<PathRewrite, Fault> {
     let text = text.trim();
     let help = "write a path such as /v2/{rest}, where rest is a name in the path of the route";
     let of = |why: &str| Fault::new(format!("{why}: {text:?}"), help);
