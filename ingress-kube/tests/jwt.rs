@@ -6,7 +6,9 @@ mod common;
 
 use common::annotated::{ingress, services};
 use common::findings;
-use ingress_core::{Jwt, JwtKeys, Policy, RouteTable, TokenSource};
+use ingress_core::{
+    Callee, CalleeAddress, EndpointAddress, Jwt, JwtKeys, Policy, Protocol, RouteTable, TokenSource,
+};
 use ingress_kube::Config;
 use serde_json::json;
 
@@ -132,8 +134,59 @@ fn without_keys_nobody_gets_past() {
         assert!(policy(&table).access.closed, "{name}");
         let found = findings(&table);
         let why = format!(
-            "Ingress default/web metadata.annotations[ingress.gateway/{name}]: the annotation has no effect: nothing says which keys tokens are signed with, so these paths answer 503; write ingress.gateway/jwt-keys-secret, too"
+            "Ingress default/web metadata.annotations[ingress.gateway/{name}]: the annotation has no effect: nothing says which keys tokens are signed with, so these paths answer 503; write ingress.gateway/jwt-keys-secret or ingress.gateway/jwt-keys-url, too"
         );
         assert!(found.len() == 1 && found[0].ends_with(&why), "{found:?}");
     }
+}
+
+#[test]
+fn keys_of_a_service_or_a_url() {
+    let wanted = |to, path: &str| {
+        let mut jwt = Jwt::new(JwtKeys::At(Callee::new(to, path.parse().unwrap())));
+        jwt.issuer = Some("https://issuer.example".into());
+        Some(jwt)
+    };
+    let backend = || CalleeAddress::Backend("default/next:80".parse().unwrap());
+    let name = EndpointAddress::Name("issuer.example".parse().unwrap(), 443);
+    let at = "error[ING023]: Ingress default/web metadata.annotations[ingress.gateway/jwt-keys-url]: ";
+    for (url, elsewhere, want) in [
+        ("next:80/keys", false, Ok(wanted(backend(), "/keys"))),
+        ("http://next.default.svc/keys?a=b", false, Ok(wanted(backend(), "/keys?a=b"))),
+        (
+            "https://issuer.example/.well-known/jwks.json",
+            true,
+            Ok(wanted(CalleeAddress::Url(name, Protocol::Https), "/.well-known/jwks.json")),
+        ),
+        ("https://issuer.example/jwks.json", false, Err("issuer.example is no Service of this namespace")),
+        ("next/keys", false, Err("no port is named")),
+        (
+            "next:80/{host}",
+            false,
+            Err("keys are asked for on no request's behalf, so there is nothing for braces"),
+        ),
+        ("", false, Err("no port is named")),
+    ] {
+        let pairs = [("jwt-keys-url", url), ("jwt-issuer", "https://issuer.example")];
+        let text = services() + &ingress(&pairs, PREFIX, None);
+        let table = common::table(&text, &Config::default().allow_external_name(elsewhere));
+        let (policy, found) = (policy(&table), findings(&table));
+        match want {
+            Ok(want) => {
+                assert_eq!((policy.authentication.jwt, policy.access.closed), (want, false));
+                assert_eq!(found, <[&str; 0]>::default());
+            }
+            Err(why) => {
+                assert!(policy.access.closed, "{url}");
+                assert!(found.len() == 1 && found[0].starts_with(&format!("{at}{why}")), "{found:?}");
+                assert!(found[0].ends_with("; until then these paths answer 503"), "{found:?}");
+            }
+        }
+    }
+    let table = with(&[OWN, ("jwt-keys-url", "next:80/keys")], &secret("jwks.json", KEYS));
+    assert!(policy(&table).access.closed);
+    let want = format!(
+        "{at}jwt-keys-secret is written, too; leave one of the two out; until then these paths answer 503"
+    );
+    assert_eq!(findings(&table), [want]);
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use ingress_core::{Jwt, JwtKeySet, JwtKeys, OwnField, Policy, TokenSource};
 use k8s_openapi::api::core::v1::Secret;
 
+use super::callee::{self, NamedCallee};
 use super::list::{Annotation, Report, Scope, ValueKind};
 use super::named::{self, NamedSecret};
 use super::policy::Treatment;
@@ -13,6 +14,7 @@ use super::{CLOSED, Fault, Vain, values};
 use crate::{Config, secret};
 
 const KEYS_SECRET: &str = "jwt-keys-secret";
+const KEYS_URL: &str = "jwt-keys-url";
 
 pub(super) const ANNOTATIONS: &[Annotation] = &[
     Annotation {
@@ -26,6 +28,27 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
             settings.treatment.jwt.has_keys = true;
             if let Some(name) = read(&mut settings.treatment, text, named::secret_name, report) {
                 settings.treatment.secrets.push(keys_secret(name));
+            }
+        },
+    },
+    Annotation {
+        name: KEYS_URL,
+        policy: "token authentication",
+        meaning: "who is asked every few minutes for the keys that tokens are signed with: SERVICE:PORT and a path, such as issuer:80/keys, or a URL",
+        default: "nobody needs a token",
+        value: ValueKind::Text,
+        scope: Scope::Ingress,
+        read: |settings, text, report| {
+            // The annotations are read in the order of their names.
+            let parse = match settings.treatment.jwt.has_keys {
+                true => {
+                    |_: &str| Err(Fault::new("jwt-keys-secret is written, too", "leave one of the two out"))
+                }
+                false => keys_url,
+            };
+            settings.treatment.jwt.has_keys = true;
+            if let Some(named) = read(&mut settings.treatment, text, parse, report) {
+                settings.treatment.callees.push(named);
             }
         },
     },
@@ -105,7 +128,7 @@ impl JwtParts {
         let vain = |name| Vain {
             name,
             why: format!("nothing says which keys tokens are signed with, so {CLOSED}").into(),
-            write: "jwt-keys-secret, too",
+            write: "jwt-keys-secret or ingress.gateway/jwt-keys-url, too",
         };
         let has_keys = self.has_keys;
         self.said().filter(move |_| !has_keys).map(vain)
@@ -149,6 +172,19 @@ fn keys_secret(name: Box<str>) -> NamedSecret {
         without: |policy| policy.access.closed = true,
         consequence: CLOSED,
     }
+}
+
+fn keys_url(text: &str) -> Result<NamedCallee, Fault> {
+    if text.contains(['{', '}']) {
+        let help = "write a path that is the same for all requests";
+        return Err(Fault::new(
+            "keys are asked for on no request's behalf, so there is nothing for braces",
+            help,
+        ));
+    }
+    callee::named(KEYS_URL, text, |policy, callee| {
+        policy.authentication.jwt = Some(Jwt::new(JwtKeys::At(callee)));
+    })
 }
 
 fn keys(secret: &Secret, config: &Config) -> Result<JwtKeySet, (String, String)> {

@@ -365,7 +365,10 @@ impl Fault {
 
     /// The same, of a value without which nobody may send requests.
     fn closing(self) -> Self {
-        Self { help: format!("{}; until then {CLOSED}", self.help), ..self }
+        match self.help.ends_with(CLOSED) {
+            true => self,
+            false => Self { help: format!("{}; until then {CLOSED}", self.help), ..self },
+        }
     }
 }
 
