@@ -1,6 +1,8 @@
 //! `Authorization` and `WWW-Authenticate` (RFC 9110 section 11).
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::HeaderValue;
+#[cfg(any(feature = "auth", feature = "jwt"))]
+use http::{HeaderMap, HeaderName};
 
 /// The value of a field that a request has once.
 #[cfg(any(feature = "auth", feature = "jwt"))]

@@ -1,5 +1,5 @@
 //! An upstream that keeps the heads of the requests that reach it.
-#![allow(unreachable_pub, clippy::unwrap_used, reason = "each test uses what it needs")]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test uses what it needs")]
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
