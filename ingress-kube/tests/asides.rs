@@ -139,6 +139,9 @@ fn a_url_needs_leave_unless_it_is_a_service_beside() {
     let callee = json!({"to": {"url": ["auth.example:443", "https"]}, "path": "/check?x"});
     let want = json!({"authentication": {"external": {"callee": callee}}});
     assert_eq!(asks("https://auth.example/check?x"), (want, 0));
+    let other = "---\napiVersion: v1\nkind: Service\nmetadata: {name: any, namespace: other}\nspec: {clusterIP: 10.0.0.9, ports: [{port: 80}]}\n";
+    let text = services() + other + &ingress(&[("external-auth", "http://later.other/")], PATH, None);
+    assert_eq!(of_route(&table(&text, &config)), closed(), "it may become a Service");
     for url in [
         "http://localhost/",
         "http://a.localhost/",

@@ -11,7 +11,8 @@ use super::sign_in::SignIn;
 /// answer, and where nobody answers, or with another status, the request is refused with 503.
 ///
 /// It is asked with `X-Original-Method` and `X-Original-URL`, with the gateway's own word about the client
-/// (`X-Forwarded-*`, `X-Real-IP`, `X-Request-ID`), and with the fields of the request in `options.request_fields`.
+/// (`X-Forwarded-*`, `X-Real-IP`, `X-Request-ID`), and with the fields of the request in `options.request_fields`. Where the
+/// service breaks off before it answers, it is asked once more, if the method is a safe one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -36,7 +37,8 @@ pub struct ExternalAuthOptions {
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub request_fields: Option<FieldNames>,
     /// Which fields of an answer that lets a request pass are put into the request. What the client sent under these names
-    /// is taken out of a request in any case.
+    /// is taken out of a request in any case. Fields that frame a message, are for one connection or are the gateway's to
+    /// say are left as they are.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub response_fields: Option<FieldNames>,
     /// Whether the cookies that an answer sets which lets a request pass are set at the client, too; `None` is no.

@@ -36,6 +36,7 @@ const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with")
 const OF_REFUSAL: [HeaderName; 5] = [CONTENT_ENCODING, CONTENT_TYPE, LOCATION, SET_COOKIE, WWW_AUTHENTICATE];
 
 /// What the service is shown of a request.
+#[derive(Clone)]
 struct Question {
     method: Method,
     path: PathAndQuery,
@@ -63,7 +64,7 @@ impl Said {
     /// Takes out of a request what only the service may say, but for what is still needed to prove something.
     pub(super) fn withhold(&mut self, needed: &ExternalAuth, headers: &mut HeaderMap) {
         let names = needed.options.response_fields.iter().flatten();
-        let names = names.filter(|name| !CREDENTIALS.contains(name));
+        let names = names.filter(|name| headers::is_about_content(name) && !CREDENTIALS.contains(name));
         headers::copy_fields(headers, &mut self.withheld, names.clone());
         names.for_each(|name| headers::remove_with_twins(headers, name));
     }
@@ -120,17 +121,20 @@ where
     Verdict::Proved
 }
 
-/// The head of the service's answer, and the body of a refusal.
+/// The head of the service's answer, and the body of a refusal. Where it breaks off, it is asked once more.
 async fn ask<C, B>(needed: &ExternalAuth, call: &Call<C>, question: Question) -> Result<(Parts, Bytes), Error>
 where
     C: Client<B>,
     B: UpstreamBody,
 {
-    let Question { method, path, headers } = question;
-    let mut request = Request::new(Body::empty());
-    (*request.method_mut(), *request.headers_mut()) = (method, headers);
-    let (shared, others) = (&call.shared, &call.matched.others);
-    let answer = aside::ask::<C, B>(shared, others, &needed.callee.to, path, request).await?;
+    let again = question.method.is_safe().then(|| question.clone());
+    let answer = match (put::<C, B>(needed, call, question).await, again) {
+        // As servers do that are about to end. Nothing comes of asking twice.
+        (Err(error), Some(question)) if error.kind() == Kind::Upstream => {
+            put::<C, B>(needed, call, question).await?
+        }
+        (answer, _) => answer?,
+    };
     let (mut parts, body) = answer.into_parts();
     match parts.status.as_u16() {
         200..=299 => {
@@ -149,6 +153,17 @@ where
         },
         status => Err(Error::with_source(Kind::Upstream, format!("it answered with status {status}"))),
     }
+}
+
+async fn put<C, B>(needed: &ExternalAuth, call: &Call<C>, question: Question) -> Result<Response<Body>, Error>
+where
+    C: Client<B>,
+    B: UpstreamBody,
+{
+    let Question { method, path, headers } = question;
+    let mut request = Request::new(Body::empty());
+    (*request.method_mut(), *request.headers_mut()) = (method, headers);
+    aside::ask::<C, B>(&call.shared, &call.matched.others, &needed.callee.to, path, request).await
 }
 
 /// What the client is told instead of an answer.

@@ -120,7 +120,7 @@ pub(crate) fn copy_fields<'n>(
 }
 
 /// Whether a field of this name may be taken over from one message into another.
-fn is_about_content(name: &HeaderName) -> bool {
+pub(crate) fn is_about_content(name: &HeaderName) -> bool {
     let framing = [header::CONTENT_LENGTH, header::EXPECT, header::HOST, header::TRAILER];
     !HOP_BY_HOP.contains(name) && !FORWARDING.contains(name) && !framing.contains(name)
 }

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test uses what it needs")]
 
 mod asked;
+pub mod external;
 mod moody;
 mod peer;
 

@@ -176,6 +176,10 @@ impl NamedCallee {
             );
             return Err(closed(message, help));
         }
+        if may_be_of_cluster(host.as_str(), store) {
+            let help = "write the whole name of the host, or SERVICE:PORT of a Service of this namespace";
+            return Err(closed(format!("{host} may be a Service of another namespace"), help));
+        }
         let name = external_name::name(store, host.as_str());
         let name = name.map_err(|(why, _)| {
             closed(format!("{host}: {why}"), "write SERVICE:PORT and a path, such as auth:80/check")
@@ -203,6 +207,13 @@ pub(in crate::translate) enum Found {
 fn own_service<'h>(host: &'h str, namespace: &str) -> Option<&'h str> {
     let name = CLUSTER.iter().find_map(|suffix| host.strip_suffix(suffix))?;
     name.strip_suffix(namespace)?.strip_suffix('.').filter(|name| !name.contains('.'))
+}
+
+/// Whether the name would be that of a Service of another namespace, now or once it is there, with the search domains of a
+/// Pod.
+fn may_be_of_cluster(host: &str, store: &Store) -> bool {
+    let namespace = host.split_once('.').map(|(_, namespace)| namespace);
+    namespace.is_some_and(|namespace| store.services.of_namespace(namespace).next().is_some())
 }
 
 #[cfg(test)]

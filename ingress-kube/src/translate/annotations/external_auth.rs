@@ -285,20 +285,20 @@ mod tests {
     #[test]
     fn names_of_fields() {
         for (text, want) in [
-            ("X-User, x-groups", Ok(vec!["x-groups", "x-user"])),
-            ("Cookie\nCookie", Ok(vec!["cookie"])),
-            ("", Err(())),
-            ("x y:", Err(())),
-            ("X-User, Content-Length", Err(())),
-            ("Transfer-Encoding", Err(())),
-            ("Connection", Err(())),
-            ("Host", Err(())),
-            ("X-Forwarded-For", Err(())),
-            ("X-Real-IP", Err(())),
+            ("X-User, x-groups", Some(vec!["x-groups", "x-user"])),
+            ("Cookie\nCookie", Some(vec!["cookie"])),
+            ("", None),
+            ("x y:", None),
+            ("X-User, Content-Length", None),
+            ("Transfer-Encoding", None),
+            ("Connection", None),
+            ("Host", None),
+            ("X-Forwarded-For", None),
+            ("X-Real-IP", None),
         ] {
-            let read = request_fields(text).map_err(drop);
+            let read = request_fields(text).ok();
             let names = read.as_ref().map(|names| names.iter().map(HeaderName::as_str).collect::<Vec<_>>());
-            assert_eq!(names.map_err(|()| ()), want, "{text:?}");
+            assert_eq!(names, want, "{text:?}");
         }
         let (names, cookies) = response_fields("Set-Cookie, X-User").unwrap();
         assert_eq!((names.iter().count(), cookies), (1, true));
