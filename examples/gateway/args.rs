@@ -215,7 +215,10 @@ impl TranslationOptions {
                 AmbiguousPathsArg::Reject => AmbiguousPaths::Reject,
                 AmbiguousPathsArg::Trust => AmbiguousPaths::Trust,
             });
-        config = config.load_certificate(certificate::load).load_trust(certificate::load_trust);
+        config = config
+            .load_certificate(certificate::load)
+            .load_trust(certificate::load_trust)
+            .check_keys(ingress_tower::check_key_set);
         if let Some(text) = given(&self.default_certificate) {
             let (namespace, name) =
                 text.split_once('/').filter(|(_, name)| !name.contains('/')).ok_or_else(|| {

@@ -41,10 +41,11 @@ pub use policy::{
     ContentType, ContentTypeError, Cors, CorsError, CorsNames, CorsNamesError, CorsOrigins, CorsOriginsError,
     Custom, ErrorPages, ExternalAuth, ExternalAuthOptions, Failures, FieldEdits, FieldName, FieldNameError,
     FieldNames, FixedAnswer, FixedAnswerError, HashKey, Headers, HealthCheck, HealthProtocol, HttpsRedirect,
-    Jwt, JwtKeys, Limits, Maintenance, MediaType, MediaTypeError, MediaTypes, MediaTypesError, Mirror,
-    MirrorShare, Networks, NetworksError, Outlier, Part, PathRewrite, Period, Policy, Rate, RateError,
-    RateLimit, Redirect, RedirectScheme, RedirectStatus, Retries, Rewrite, SignIn, SignInError, SlowStart,
-    Template, TemplateError, Timeout, Trust, UpstreamTls, Users, Variable, Www,
+    Jwt, JwtKeySet, JwtKeys, Limits, Maintenance, MediaType, MediaTypeError, MediaTypes, MediaTypesError,
+    Mirror, MirrorShare, Networks, NetworksError, Outlier, OwnField, OwnFieldError, Part, PasswordHash,
+    PasswordScheme, PathRewrite, Period, Policy, Rate, RateError, RateLimit, Redirect, RedirectScheme,
+    RedirectStatus, Retries, Rewrite, SignIn, SignInError, SlowStart, Template, TemplateError, Timeout,
+    TokenSource, Trust, UpstreamTls, UserFault, Users, UsersError, Variable, Www,
 };
 pub use publish::{TableReader, TableWriter, table};
 pub use rule::Rule;

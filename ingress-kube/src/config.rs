@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ingress_core::{AmbiguousPaths, HostFallthrough, Locality, ResourceRef};
 
-use crate::{DefaultBackendService, HostOwnership, LoadCertificate, LoadTrust};
+use crate::{CheckKeys, DefaultBackendService, HostOwnership, LoadCertificate, LoadTrust};
 
 /// The `spec.controller` of IngressClass objects that are ours, unless [`Config::controller_class`] says
 /// otherwise.
@@ -47,6 +47,9 @@ pub struct Config {
     /// How authorities for the certificates of endpoints are made of Secrets; without it nobody is trusted where an
     /// Ingress names one.
     pub load_trust: Option<LoadTrust>,
+    /// How the keys of tokens in Secrets are checked; without it what is wrong with them is only seen by requests, which are
+    /// refused.
+    pub check_keys: Option<CheckKeys>,
     /// Namespace and name of the Secret whose certificate is presented to clients that ask for a host without one.
     pub default_certificate: Option<(Arc<str>, Arc<str>)>,
     /// Annotations of the embedding program's own.
@@ -91,6 +94,7 @@ impl Default for Config {
             allow_external_name: false,
             load_certificate: None,
             load_trust: None,
+            check_keys: None,
             default_certificate: None,
             custom_annotations: Vec::new(),
         }
@@ -186,6 +190,13 @@ impl Config {
     #[must_use]
     pub fn load_trust(mut self, load: LoadTrust) -> Self {
         self.load_trust = Some(load);
+        self
+    }
+
+    /// Sets how the keys of tokens in Secrets are checked.
+    #[must_use]
+    pub fn check_keys(mut self, check: CheckKeys) -> Self {
+        self.check_keys = Some(check);
         self
     }
 

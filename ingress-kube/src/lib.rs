@@ -48,7 +48,7 @@ pub use object::{Kind, Object, ObjectKey, Origin};
 #[cfg(feature = "manifests")]
 pub use ownership::HostOwnershipError;
 pub use ownership::{HostOwnership, HostPattern};
-pub use secret::{LoadCertificate, LoadTrust, TlsData};
+pub use secret::{CheckKeys, LoadCertificate, LoadTrust, TlsData};
 pub use store::{Change, Counts, Store};
 #[cfg(feature = "client")]
 use translate::causes;

@@ -37,6 +37,9 @@ pub type LoadCertificate = fn(&TlsData<'_>) -> Result<Certificate, Box<dyn Error
 /// cannot. `ingress_tower::tls::trust` does it for rustls.
 pub type LoadTrust = fn(&[u8]) -> Result<Trust, Box<dyn Error + Send + Sync>>;
 
+/// Says what is wrong with a JSON Web Key Set, if anything is. `ingress_tower::check_key_set` does it.
+pub type CheckKeys = fn(&[u8]) -> Result<(), Box<dyn Error + Send + Sync>>;
+
 /// Names and hashes of passwords in a Secret.
 pub(crate) fn users(secret: &Secret) -> Option<&[u8]> {
     Some(secret.data.as_ref()?.get(USERS)?.0.as_slice())

@@ -72,6 +72,10 @@ pub(crate) struct State {
     pub(crate) budgets: Budgets,
     pub(crate) queues: Queues,
     pub(crate) policies: PolicyRegistry,
+    #[cfg(feature = "auth")]
+    pub(crate) passwords: policy::Passwords,
+    #[cfg(feature = "jwt")]
+    pub(crate) key_sources: policy::KeySources,
     pub(crate) verdicts: Verdicts,
     pub(crate) mirrors: Mirrors,
     pub(crate) counts: Counts,

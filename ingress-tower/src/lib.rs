@@ -54,6 +54,8 @@
 //! - `tracing`: a warning for answers of 500 and above that the data plane makes, debug for the rest. Of each
 //!   reason and backend the first is told at once, and then at most one a second, with how many were not
 //!   (`suppressed`).
+//! - `auth`: passwords ([`BasicAuth`](ingress_core::BasicAuth)); without it a route that asks for one is closed.
+//! - `jwt`: signed tokens ([`Jwt`](ingress_core::Jwt)), checked with ring; without it a route that asks for one is closed.
 //!
 #![doc = include_str!("../PROMISES.md")]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -102,6 +104,8 @@ pub use future::ResponseFuture;
 #[cfg(feature = "client")]
 pub use health::HealthChecker;
 pub use layer::IngressLayer;
+#[cfg(feature = "jwt")]
+pub use policy::check_key_set;
 pub use policy::{Next, PolicyRegistry};
 pub use proxy::{Stalled, TimedOut, Timeouts, Unsent};
 #[cfg(feature = "rate-limit")]

@@ -1,49 +1,38 @@
 //! Names and passwords.
 
-use std::fmt;
-use std::sync::Arc;
+use super::{OwnField, Users};
 
-/// That a client sends a name and its password (RFC 7617).
+/// That a client sends a name and its password (RFC 7617). Without them, and with wrong ones, it is answered with 401.
+///
+/// ```
+/// use ingress_core::{BasicAuth, Policy, Users};
+///
+/// let users: Users = "ada:$2y$10$Zn0iFHw6M4UMspdmGb7wx.YMAOVHJcZKXGTIvtmtKxtwWQIOxcWbC".parse()?;
+/// let mut policy = Policy::default();
+/// policy.authentication.basic = Some(BasicAuth::new(users));
+/// # Ok::<(), ingress_core::UsersError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct BasicAuth {
-    /// What clients are told that the password is for.
+    /// What clients are told that the password is for. Any text; control characters are left out.
     pub realm: Box<str>,
     /// Who may.
     pub users: Users,
+    /// The field in which an endpoint is told the user's name; `None` is not at all.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub user_field: Option<OwnField>,
+    /// Whether the endpoint gets the name and the password, too.
+    pub forward: bool,
 }
 
-/// Names and hashes of passwords, as `htpasswd` writes them. Neither is shown by `Debug` or written out.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Users(Arc<[(Box<str>, Box<str>)]>);
+impl BasicAuth {
+    /// What clients are told where nothing else is said.
+    pub const REALM: &'static str = "Restricted";
 
-impl Users {
-    /// The hash of a user's password.
-    pub fn hash_of(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| **known == *name).map(|(_, hash)| &**hash)
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there is nobody.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl fmt::Debug for Users {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Users").field("len", &self.len()).finish_non_exhaustive()
-    }
-}
-
-#[cfg(feature = "serde")]
-impl serde::Serialize for Users {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{} users", self.len()))
+    /// For these users, with the realm [`REALM`](Self::REALM). The endpoint gets neither names nor passwords.
+    pub fn new(users: Users) -> Self {
+        Self { realm: Self::REALM.into(), users, user_field: None, forward: false }
     }
 }

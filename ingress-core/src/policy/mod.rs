@@ -21,19 +21,21 @@ mod limits;
 mod media_type;
 mod mirror;
 mod outlier;
+mod own_field;
 mod rate;
 mod rewrite;
 mod sign_in;
 mod spread;
 mod template;
 mod tls;
+mod users;
 
 use std::fmt;
 use std::time::Duration;
 
 pub use access::{Access, Networks, NetworksError};
 pub use authentication::Authentication;
-pub use basic_auth::{BasicAuth, Users};
+pub use basic_auth::BasicAuth;
 pub use callee::{Callee, CalleeAddress};
 pub use canary::{Canary, CanaryHeader, CanaryHeaderError};
 pub use client_certificate::ClientCertificate;
@@ -47,17 +49,19 @@ pub use external_auth::{AuthMethod, ExternalAuth, ExternalAuthOptions, FieldName
 pub use fixed::{ContentType, ContentTypeError, FixedAnswer, FixedAnswerError, Maintenance};
 pub use headers::{FieldEdits, FieldName, FieldNameError, Headers};
 pub use health_check::{HealthCheck, HealthProtocol};
-pub use jwt::{Jwt, JwtKeys};
+pub use jwt::{Jwt, JwtKeySet, JwtKeys, TokenSource};
 pub use limits::Limits;
 pub use media_type::{MediaType, MediaTypeError};
 pub use mirror::{Mirror, MirrorShare};
 pub use outlier::{Failures, Outlier};
+pub use own_field::{OwnField, OwnFieldError};
 pub use rate::{Period, Rate, RateError, RateLimit};
 pub use rewrite::{HttpsRedirect, PathRewrite, Redirect, RedirectScheme, RedirectStatus, Rewrite, Www};
 pub use sign_in::{SignIn, SignInError};
 pub use spread::{Affinity, AffinityCookie, HashKey, SlowStart};
 pub use template::{Part, Template, TemplateError, Variable};
 pub use tls::{Trust, UpstreamTls};
+pub use users::{PasswordHash, PasswordScheme, UserFault, Users, UsersError};
 
 use crate::{Algorithm, BackendRef, Protocol};
 

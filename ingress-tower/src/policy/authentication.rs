@@ -1,10 +1,12 @@
 //! `authentication`: what a client has to prove.
 
-use http::{Request, Response};
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderValue, Request, Response};
 
 use super::{Call, basic_auth, client_certificate, external_auth, jwt};
 use crate::bounds::{Client, UpstreamBody};
 use crate::error::Kind;
+use crate::proxy::headers;
 use crate::{Body, Error};
 
 /// What a check comes to.
@@ -28,11 +30,22 @@ where
     B: UpstreamBody,
 {
     let treated = call.treated.clone();
-    let Some(external) = &treated.authentication.external else { return prove(call, request).await };
-    // Also where something else proves enough, nobody may say himself what the service is to say.
-    call.said.withhold(external, request.headers_mut());
+    // Whoever lets a request pass, what it says in these fields is not the client's word.
+    for field in treated.prepared.own_fields() {
+        headers::remove_with_twins(request.headers_mut(), field);
+    }
+    let external = treated.authentication.external.as_ref();
+    if let Some(external) = external {
+        // Also where something else proves enough, nobody may say himself what the service is to say.
+        call.said.withhold(external, request.headers_mut());
+    }
     let answer = prove(call, request).await?;
-    call.said.write(external, request.headers_mut());
+    if let (None, Some(basic)) = (&answer, &treated.authentication.basic) {
+        basic_auth::conceal(basic, request);
+    }
+    if let Some(external) = external {
+        call.said.write(external, request.headers_mut());
+    }
     Ok(answer)
 }
 
@@ -47,7 +60,7 @@ where
     if any && treated.access.allow.is_some() && treated.access.admits(call.client) {
         return Ok(None);
     }
-    // The first that is not proved is what the client is told.
+    // The first that is not proved is what the client is told, with all the ways to prove who it is.
     let mut missing = None;
     macro_rules! step {
         ($value:expr, $check:expr) => {
@@ -55,7 +68,7 @@ where
                 match $check(value).await {
                     Verdict::Proved if any => return Ok(None),
                     Verdict::Proved => {}
-                    other if any => missing = missing.or(Some(other)),
+                    other if any => missing = Some(Verdict::either(missing, other)),
                     other => return other.into_answer(),
                 }
             }
@@ -63,7 +76,7 @@ where
     }
     step!(&needed.certificate, async |value| client_certificate::check(value, request));
     step!(&needed.jwt, async |value| jwt::check(value, call, request).await);
-    step!(&needed.basic, async |value| basic_auth::check(value, call, request).await);
+    step!(&needed.basic, async |_| basic_auth::check(call, request).await);
     step!(&needed.external, async |value| external_auth::check(value, call, request).await);
     match missing {
         Some(missing) => missing.into_answer(),
@@ -74,6 +87,23 @@ where
 }
 
 impl Verdict {
+    /// What is told where neither is proved.
+    fn either(first: Option<Self>, other: Self) -> Self {
+        match (first, other) {
+            (Some(Self::Refused(first)), Self::Refused(other)) => {
+                let is_asked = first.kind() == Kind::Unauthorized && other.kind() == Kind::Unauthorized;
+                let fields = other.fields().filter(|_| is_asked);
+                let challenges = fields.into_iter().flat_map(|fields| fields.get_all(WWW_AUTHENTICATE));
+                let add = |error: Error, challenge: &HeaderValue| {
+                    error.with_field(WWW_AUTHENTICATE, challenge.clone())
+                };
+                Self::Refused(challenges.fold(first, add))
+            }
+            (Some(first), _) => first,
+            (None, other) => other,
+        }
+    }
+
     fn into_answer(self) -> Result<Option<Response<Body>>, Error> {
         match self {
             Self::Proved => Ok(None),

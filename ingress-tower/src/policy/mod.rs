@@ -8,6 +8,7 @@ mod authentication;
 mod bandwidth;
 mod basic_auth;
 mod body_size;
+mod challenge;
 mod client_certificate;
 mod client_limits;
 #[cfg_attr(not(feature = "compression"), path = "no_compression.rs")]
@@ -21,9 +22,20 @@ mod fixed;
 mod forward;
 mod headers;
 mod jwt;
+#[cfg(feature = "jwt")]
+mod jwt_keys;
+#[cfg(feature = "jwt")]
+mod jwt_source;
+#[cfg(feature = "jwt")]
+mod jwt_token;
 mod mirror;
 mod next;
 mod open;
+mod own_fields;
+#[cfg(feature = "auth")]
+mod password_hash;
+#[cfg(feature = "auth")]
+mod passwords;
 mod prepared;
 #[cfg(feature = "rate-limit")]
 mod rated;
@@ -45,9 +57,15 @@ pub use custom::PolicyRegistry;
 pub(crate) use deadline::by;
 pub(crate) use external_auth::Said;
 pub(crate) use forward::forward;
+#[cfg(feature = "jwt")]
+pub use jwt_keys::check_key_set;
+#[cfg(feature = "jwt")]
+pub(crate) use jwt_source::KeySources;
 pub(crate) use mirror::Mirrors;
 pub use next::Next;
 pub(crate) use open::Permit;
+#[cfg(feature = "auth")]
+pub(crate) use passwords::Passwords;
 pub(crate) use prepared::Prepared;
 pub(crate) use retry::{Budgets, Retry};
 pub(crate) use rewrite::prefix;

@@ -1,8 +1,9 @@
 //! What is made of a policy once, before any request meets it.
 
+use http::HeaderName;
 use ingress_core::Policy;
 
-use super::{client_limits, compression, cors, custom, fixed, headers, mirror};
+use super::{basic_auth, client_limits, compression, cors, custom, fixed, headers, jwt, mirror};
 use crate::layer::State;
 
 /// What is made of a policy once. Equal values of two policies share what is made of them.
@@ -14,11 +15,14 @@ pub(crate) struct Prepared {
     pub(super) headers: headers::Plans,
     pub(super) custom: custom::Layers,
     pub(super) fixed: fixed::Contents,
+    pub(super) basic_auth: Option<basic_auth::Gatekeeper>,
+    pub(super) jwt: Option<jwt::Gatekeeper>,
     pub(super) mirror: Option<mirror::Copies>,
 }
 
 impl Prepared {
     pub(super) fn new(policy: &Policy, state: &State) -> Self {
+        let (basic, jwt) = (policy.authentication.basic.as_ref(), policy.authentication.jwt.as_ref());
         Self {
             client_limits: client_limits::Limits::new(policy, state),
             cors: policy.cors.as_ref().map(cors::Layer::new),
@@ -26,7 +30,15 @@ impl Prepared {
             headers: headers::Plans::new(&policy.headers),
             custom: custom::Layers::new(&policy.custom, state),
             fixed: fixed::Contents::new(policy),
+            basic_auth: basic.map(|basic| basic_auth::Gatekeeper::new(basic, state)),
+            jwt: jwt.map(|jwt| jwt::Gatekeeper::new(jwt, state)),
             mirror: policy.mirror.as_ref().map(|mirror| state.mirrors.of(&mirror.backend)),
         }
+    }
+
+    /// The fields that only the gateway writes, as it knows who the client is.
+    pub(super) fn own_fields(&self) -> impl Iterator<Item = &HeaderName> {
+        let user = self.basic_auth.iter().filter_map(basic_auth::Gatekeeper::own_field);
+        user.chain(self.jwt.iter().flat_map(jwt::Gatekeeper::own_fields))
     }
 }

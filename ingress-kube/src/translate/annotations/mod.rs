@@ -60,6 +60,8 @@ const DOMAIN: &str = "ingress.gateway/";
 
 /// Why what is said of endpoints is said of a Service only.
 const OF_ENDPOINTS: &str = "is about endpoints, which all routes to a Service share";
+/// What comes of what cannot be read, where it says who may send requests.
+const CLOSED: &str = "these paths answer 503";
 
 /// A value; the finding about it where it cannot be used; nothing where it is not written.
 type Setting<T> = Option<Result<T, Diagnostic>>;
@@ -385,6 +387,14 @@ impl Vain {
 impl Fault {
     fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { message: message.into(), help: help.into() }
+    }
+
+    /// The same, of a value without which nobody may send requests.
+    fn closing(self) -> Self {
+        match self.help.ends_with(CLOSED) {
+            true => self,
+            false => Self { help: format!("{}; until then {CLOSED}", self.help), ..self },
+        }
     }
 }
 

@@ -9,7 +9,9 @@ use bytesize::ByteSize;
 use ingress_core::{HostName, Policy, Protocol, Retries, Timeout};
 
 use super::balance::Balancing;
+use super::basic_auth::BasicParts;
 use super::callee::NamedCallee;
+use super::jwt::JwtParts;
 use super::list::{Annotation, Scope, ValueKind, treat};
 use super::named::{self, NamedSecret, NamedService};
 use super::{
@@ -142,6 +144,8 @@ pub(super) struct Treatment {
     pub(super) cors: cors::Parts,
     pub(super) fixed: fixed::Parts,
     pub(super) canary: canary::Parts,
+    pub(super) basic: BasicParts,
+    pub(super) jwt: JwtParts,
 }
 
 impl Treatment {
@@ -158,6 +162,8 @@ impl Treatment {
         self.balancing.complete(&mut policy, splits);
         self.cors.complete(&mut policy);
         self.fixed.complete(&mut policy);
+        self.basic.complete(&mut policy);
+        self.jwt.complete(&mut policy);
         policy
     }
 
@@ -175,6 +181,8 @@ impl Treatment {
             .chain(compression::in_vain(&self.policy))
             .chain(fixed::in_vain(self))
             .chain(canary::in_vain(self))
+            .chain(self.basic.in_vain())
+            .chain(self.jwt.in_vain())
             .chain(self.asked.in_vain())
             .chain(self.copied.in_vain())
             .chain(error_pages::in_vain(&self.policy))
