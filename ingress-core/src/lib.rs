@@ -37,15 +37,15 @@ pub use path::{PathError, PathMatch, PathTemplate, PathText, RequestPath};
 pub use pattern::{Pattern, PatternError};
 pub use policy::{
     Access, Affinity, AffinityCookie, AuthMethod, Authentication, BasicAuth, Callee, CalleeAddress, Canary,
-    CanaryHeader, CanaryHeaderError, ClientCertificate, ClientKey, ClientLimits, Coding, Compression,
-    ContentType, ContentTypeError, Cors, CorsError, CorsNames, CorsNamesError, CorsOrigins, CorsOriginsError,
-    Custom, ErrorPages, ExternalAuth, ExternalAuthOptions, Failures, FieldEdits, FieldName, FieldNameError,
-    FieldNames, FixedAnswer, FixedAnswerError, HashKey, Headers, HealthCheck, HealthProtocol, HttpsRedirect,
-    Jwt, JwtKeySet, JwtKeys, Limits, Maintenance, MediaType, MediaTypeError, MediaTypes, MediaTypesError,
-    Mirror, MirrorShare, Networks, NetworksError, Outlier, OwnField, OwnFieldError, Part, PasswordHash,
-    PasswordScheme, PathRewrite, Period, Policy, Rate, RateError, RateLimit, Redirect, RedirectScheme,
-    RedirectStatus, Retries, Rewrite, SignIn, SignInError, SlowStart, Template, TemplateError, Timeout,
-    TokenSource, Trust, UpstreamTls, UserFault, Users, UsersError, Variable, Www,
+    CanaryHeader, CanaryHeaderError, ClientCertificate, ClientKey, ClientLimits, Coding, Compression, Cors,
+    CorsError, CorsNames, CorsNamesError, CorsOrigins, CorsOriginsError, Custom, ErrorPages, ExternalAuth,
+    ExternalAuthOptions, Failures, FieldEdits, FieldName, FieldNameError, FieldNames, FixedAnswer,
+    FixedAnswerError, HashKey, Headers, HealthCheck, HealthProtocol, HttpsRedirect, Jwt, JwtKeySet, JwtKeys,
+    Limits, Maintenance, MediaType, MediaTypeError, MediaTypes, MediaTypesError, Mirror, MirrorShare,
+    Networks, NetworksError, Outlier, OwnField, OwnFieldError, Part, PasswordHash, PasswordScheme,
+    PathRewrite, Period, Policy, Rate, RateError, RateLimit, Redirect, RedirectScheme, RedirectStatus,
+    Retries, Rewrite, SignIn, SignInError, SlowStart, Template, TemplateError, Timeout, TokenSource, Trust,
+    UpstreamTls, UserFault, Users, UsersError, Variable, Www,
 };
 pub use publish::{TableReader, TableWriter, table};
 pub use rule::Rule;

@@ -88,7 +88,7 @@ fn what_cannot_be_read_of_maintenance_is_left_out() {
         (
             "maintenance-content-type",
             "html",
-            "\"html\" is no content type such as text/html; charset=utf-8, so it has no effect; write a type and a subtype, such as text/html; charset=utf-8",
+            "\"html\" is no media type such as text/html; charset=utf-8, so it has no effect; write a type and a subtype, such as text/html; charset=utf-8",
         ),
         (
             "maintenance-exempt",

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 use ingress_core::{
-    ContentType, Endpoint, FixedAnswer, HttpsRedirect, PathMatch, Policy, RedirectStatus, RouteTable, Rule,
+    Endpoint, FixedAnswer, HttpsRedirect, MediaType, PathMatch, Policy, RedirectStatus, RouteTable, Rule,
 };
 use ingress_tower::{Body, ConnectionInfo, Error, IngressLayer, IngressService};
 use support::*;
@@ -35,7 +35,7 @@ fn maintained() -> Policy {
 }
 
 fn fixed(status: u16, kind: &str, body: &str) -> Policy {
-    let kind: ContentType = kind.parse().unwrap();
+    let kind: MediaType = kind.parse().unwrap();
     policy(|policy| policy.answer = Some(FixedAnswer::new(status, kind, body).unwrap()))
 }
 

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// What a content is, as `Content-Type` says it (RFC 9110 section 8.3.1): `text/html; charset=utf-8`.
+/// What a content is, as `Content-Type` says it (RFC 9110 section 8.3.1): `text/html; charset=utf-8`. The default is
+/// `text/plain; charset=utf-8`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MediaType(Box<str>);
 
@@ -16,6 +17,12 @@ impl MediaType {
     /// As `Content-Type` has it.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl Default for MediaType {
+    fn default() -> Self {
+        Self("text/plain; charset=utf-8".into())
     }
 }
 
@@ -72,5 +79,6 @@ mod tests {
         ] {
             assert_eq!(text.parse::<MediaType>().is_ok(), want, "{text:?}");
         }
+        assert_eq!(MediaType::default().as_str().parse(), Ok(MediaType::default()));
     }
 }

@@ -46,7 +46,7 @@ pub use cors_origins::{CorsOrigins, CorsOriginsError};
 pub use custom::Custom;
 pub use error_pages::ErrorPages;
 pub use external_auth::{AuthMethod, ExternalAuth, ExternalAuthOptions, FieldNames};
-pub use fixed::{ContentType, ContentTypeError, FixedAnswer, FixedAnswerError, Maintenance};
+pub use fixed::{FixedAnswer, FixedAnswerError, Maintenance};
 pub use headers::{FieldEdits, FieldName, FieldNameError, Headers};
 pub use health_check::{HealthCheck, HealthProtocol};
 pub use jwt::{Jwt, JwtKeySet, JwtKeys, TokenSource};

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Method, Request, Response, StatusCode};
-use ingress_core::{ContentType, Policy};
+use ingress_core::{MediaType, Policy};
 
 use super::{Call, Treated};
 use crate::error::Kind;
@@ -88,7 +88,7 @@ impl Contents {
 // ===== impl Content =====
 
 impl Content {
-    fn new(content_type: &ContentType, body: &str) -> Option<Self> {
+    fn new(content_type: &MediaType, body: &str) -> Option<Self> {
         let content_type = HeaderValue::from_str(content_type.as_str()).ok()?;
         Some(Self { content_type, body: Bytes::copy_from_slice(body.as_bytes()) })
     }

@@ -1,6 +1,6 @@
 //! What clients see in place of errors.
 
-use ingress_core::{MediaType, Policy};
+use ingress_core::Policy;
 
 use super::list::{Annotation, Scope, ValueKind, treat};
 use super::{Fault, Vain, callee, values};
@@ -50,7 +50,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`text/html; charset=utf-8`",
         value: ValueKind::Text,
         scope: Scope::Gateway,
-        read: treat!(policy.error_pages.content_type, content_type),
+        read: treat!(policy.error_pages.content_type, values::media_type),
     },
 ];
 
@@ -98,12 +98,6 @@ fn body(text: &str) -> Result<Box<str>, Fault> {
     }
 }
 
-fn content_type(text: &str) -> Result<MediaType, Fault> {
-    text.parse().map_err(|error: ingress_core::MediaTypeError| {
-        Fault::new(error.to_string(), "write a media type, such as text/plain or application/json")
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +120,6 @@ mod tests {
     #[test]
     fn texts() {
         assert_eq!(["<h1>Sorry</h1>\n", " ", ""].map(|text| body(text).is_ok()), [true, false, false]);
-        assert_eq!(["application/json", "json"].map(|text| content_type(text).is_ok()), [true, false]);
+        assert_eq!(["application/json", "json"].map(|text| values::media_type(text).is_ok()), [true, false]);
     }
 }

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use ingress_core::{ContentType, FixedAnswer, Networks, Policy};
+use ingress_core::{FixedAnswer, MediaType, Networks, Policy};
 
 use super::list::{Annotation, Scope, ValueKind, treat};
 use super::policy::Treatment;
@@ -45,7 +45,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`text/plain; charset=utf-8`",
         value: ValueKind::Text,
         scope: Scope::Gateway,
-        read: treat!(policy.maintenance.content_type, content_type),
+        read: treat!(policy.maintenance.content_type, values::media_type),
     },
     Annotation {
         name: "maintenance-exempt",
@@ -88,7 +88,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`text/plain; charset=utf-8`",
         value: ValueKind::Text,
         scope: Scope::Class,
-        read: treat!(fixed.content_type, content_type),
+        read: treat!(fixed.content_type, values::media_type),
     },
 ];
 
@@ -97,7 +97,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
 pub(super) struct Parts {
     status: Option<u16>,
     body: Option<Box<str>>,
-    content_type: Option<ContentType>,
+    content_type: Option<MediaType>,
 }
 
 impl Parts {
@@ -167,13 +167,6 @@ fn body(text: &str) -> Result<Box<str>, Fault> {
     Ok(text.into())
 }
 
-fn content_type(text: &str) -> Result<ContentType, Fault> {
-    text.parse().map_err(|error| {
-        let message = format!("{error}, so it has no effect");
-        Fault::new(message, "write a type and a subtype, such as text/html; charset=utf-8")
-    })
-}
-
 fn networks(text: &str) -> Result<Networks, Fault> {
     let help = "write IP addresses and ranges, such as 10.0.0.0/8, 192.0.2.1";
     match text.parse::<Networks>() {
@@ -230,6 +223,6 @@ mod tests {
         for (text, want) in [("10.0.0.0/8", true), ("", false), ("office", false)] {
             assert_eq!(networks(text).is_ok(), want, "{text:?}");
         }
-        assert_eq!(["text/html", "html"].map(|text| content_type(text).is_ok()), [true, false]);
+        assert_eq!(["text/html", "html"].map(|text| values::media_type(text).is_ok()), [true, false]);
     }
 }

@@ -4,6 +4,8 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use ingress_core::{MediaType, MediaTypeError};
+
 use super::Fault;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -118,6 +120,14 @@ pub(super) fn thousandths(text: &str, max: u32) -> Result<u32, Fault> {
             format!("the number cannot be used: {text:?}"),
             format!("write a number from 0 to {max} with at most three decimals, such as 1.9"),
         )
+    })
+}
+
+/// What a body is.
+pub(super) fn media_type(text: &str) -> Result<MediaType, Fault> {
+    text.parse().map_err(|error: MediaTypeError| {
+        let message = format!("{error}, so it has no effect");
+        Fault::new(message, "write a type and a subtype, such as text/html; charset=utf-8")
     })
 }
 
