@@ -22,6 +22,8 @@ pub(crate) use choose::Chooser;
 pub use chosen::Chosen;
 pub(crate) use chosen::Recording;
 pub(crate) use flight::Flight;
+#[cfg(feature = "tls")]
+pub(crate) use key::of_connection;
 pub(crate) use queue::Queues;
 
 /// What of a request endpoints may be chosen by.

@@ -9,7 +9,8 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
     ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme, SupportedProtocolVersion,
 };
@@ -65,6 +66,10 @@ impl Authority {
         self.root.pem()
     }
 
+    pub(crate) fn root_der(&self) -> CertificateDer<'static> {
+        self.root.der().clone()
+    }
+
     pub(crate) fn issue(&self, names: &[&str]) -> Pem {
         self.issue_for(names, &KeyPair::generate().unwrap())
     }
@@ -92,6 +97,24 @@ impl Authority {
         seen.seen.lock().unwrap().clone()
     }
 
+    /// Settings of a client that trusts this authority only, and presents what it has if it is asked. It resumes the
+    /// sessions of connections that were made with the same settings.
+    pub(crate) fn client(
+        &self,
+        own: Option<&Pem>,
+        alpn: &[&str],
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Arc<ClientConfig> {
+        let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(versions);
+        let builder = builder.unwrap().dangerous().with_custom_certificate_verifier(self.verifier());
+        let mut config = match own {
+            Some(own) => builder.with_client_auth_cert(own.certificates(), own.key()).unwrap(),
+            None => builder.with_no_client_auth(),
+        };
+        config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+        Arc::new(config)
+    }
+
     fn verifier(&self) -> Arc<dyn ServerCertVerifier> {
         let mut roots = RootCertStore::empty();
         roots.add(self.root.der().clone()).unwrap();
@@ -116,9 +139,28 @@ impl Authority {
 }
 
 impl Pem {
+    pub(crate) fn certificates(&self) -> Vec<CertificateDer<'static>> {
+        CertificateDer::pem_slice_iter(self.chain.as_bytes()).collect::<Result<_, _>>().unwrap()
+    }
+
+    pub(crate) fn key(&self) -> PrivateKeyDer<'static> {
+        PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap()
+    }
+
     pub(crate) fn load(&self) -> Certificate {
         ingress_tower::tls::certificate(self.chain.as_bytes(), self.key.as_bytes(), None).unwrap()
     }
+}
+
+/// Connects with settings, and asks for a name.
+pub(crate) async fn connect(
+    addr: SocketAddr,
+    config: &Arc<ClientConfig>,
+    name: &str,
+) -> std::io::Result<TlsStream<TcpStream>> {
+    let stream = within("connect", TcpStream::connect(addr)).await?;
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    within("the handshake", TlsConnector::from(config.clone()).connect(name, stream)).await
 }
 
 fn provider() -> Arc<CryptoProvider> {
