@@ -19,7 +19,10 @@ pub struct Placed {
     pub origin: Option<Origin>,
 }
 
-const ANNOTATIONS: [(&str, &str); 20] = [
+const ANNOTATIONS: [(&str, &str); 23] = [
+    ("ingress.gateway/tls-passthrough", "true"),
+    ("ingress.gateway/client-ca-secret", "t0"),
+    ("ingress.gateway/client-certificate", "optional"),
     ("ingress.gateway/backend-ca-secret", "t0"),
     ("ingress.gateway/backend-ca-secret", "t1"),
     ("ingress.gateway/backend-protocol", "https"),

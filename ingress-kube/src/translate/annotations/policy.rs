@@ -9,6 +9,7 @@ use bytesize::ByteSize;
 use ingress_core::{HostName, Policy, Protocol, Retries, Timeout};
 
 use super::balance::Balancing;
+use super::client_certificate::Wanted;
 use super::list::{Annotation, Scope, ValueKind, treat};
 use super::named::{self, NamedSecret, NamedService};
 use super::{Fault, Vain, rewrite, values};
@@ -133,6 +134,7 @@ pub(super) struct Treatment {
     pub(super) secrets: Vec<NamedSecret>,
     pub(super) services: Vec<NamedService>,
     pub(super) balancing: Balancing,
+    pub(super) client_certificate: Wanted,
 }
 
 impl Treatment {
@@ -145,6 +147,7 @@ impl Treatment {
             retries
         });
         self.balancing.complete(&mut policy, splits);
+        self.client_certificate.complete(&mut policy);
         policy
     }
 
@@ -158,6 +161,7 @@ impl Treatment {
             .into_iter()
             .chain(retries.then_some(retry_on))
             .chain(redirect)
+            .chain(self.client_certificate.in_vain())
             .collect()
     }
 }
