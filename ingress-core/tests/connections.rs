@@ -173,3 +173,30 @@ fn all_hosts_are_never_passed_through() {
     assert!(!table.has_passthroughs() && served(&table, "a.example").is_none());
     assert!(diagnostics.iter().next().unwrap().to_string().contains("name the host"));
 }
+
+#[test]
+fn dumps_and_differences_show_what_is_passed() {
+    let table = |to: Option<&str>| {
+        let mut rules = RouteTable::builder();
+        if let Some(to) = to {
+            rules.rule(passed("a.example", to));
+        }
+        rules.build().0
+    };
+    let shown = |before: Option<&str>, after: Option<&str>| table(before).diff(&table(after)).to_string();
+    assert_eq!(shown(Some("a"), Some("a")), "Nothing changes for requests.\n");
+    for (before, after, want) in [
+        (None, Some("a"), "nobody (404) -> default/a:80"),
+        (Some("a"), None, "default/a:80 -> nobody (404)"),
+        (Some("a"), Some("b"), "default/a:80 -> default/b:80"),
+    ] {
+        assert_eq!(shown(before, after), format!("a.example\n  TLS passed through: {want}\n"));
+    }
+    #[cfg(feature = "serde")]
+    {
+        let dump = |to| serde_json::to_value(table(to).dump()).unwrap();
+        let want = serde_json::json!([{"host": "a.example", "backend": "default/a:80"}]);
+        assert_eq!(dump(Some("a"))["passthrough"], want);
+        assert!(dump(None).get("passthrough").is_none());
+    }
+}

@@ -19,7 +19,7 @@ use ingress_core::{
 use ingress_tower::IngressService;
 use ingress_tower::server::{Drained, Server};
 use ingress_tower::tls::{Tls, trust};
-use pki::{Authority, Pem, connect};
+use pki::{Authority, Pem, connect, hello, in_records};
 use rustls::ALL_VERSIONS;
 use rustls::ServerConfig;
 use rustls::crypto::ring::default_provider;
@@ -184,25 +184,6 @@ async fn hosts_that_are_passed_and_hosts_that_are_ended_share_a_port() {
     // Requests for the host that come decrypted are not its endpoints', nor the wildcard's or another host's.
     let stream = connect(served.addr, &own.client(None, &[], ALL_VERSIONS), ENDED).await.unwrap();
     assert_eq!(get(stream, PASSED).await, 404);
-}
-
-/// What a client says first when it asks for this name.
-fn hello(name: &str, extra: usize) -> Vec<u8> {
-    let mut config = (*Authority::new().client(None, &[], &[&rustls::version::TLS13])).clone();
-    // Names of protocols make it as long as wanted.
-    config.alpn_protocols = (0..extra).map(|number| format!("{number:0>200}").into_bytes()).collect();
-    let name = rustls::pki_types::ServerName::try_from(name.to_owned()).unwrap();
-    let mut connection = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
-    let mut bytes = Vec::new();
-    connection.write_tls(&mut bytes).unwrap();
-    bytes
-}
-
-/// The same handshake message in records of so many bytes.
-fn in_records(hello: &[u8], size: usize) -> Vec<u8> {
-    let (header, message) = hello.split_at(5);
-    let record = |part: &[u8]| [&header[..3], &(part.len() as u16).to_be_bytes(), part].concat();
-    message.chunks(size).flat_map(record).collect()
 }
 
 #[tokio::test]

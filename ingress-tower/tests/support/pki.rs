@@ -163,6 +163,25 @@ pub(crate) async fn connect(
     within("the handshake", TlsConnector::from(config.clone()).connect(name, stream)).await
 }
 
+/// What a client says first when it asks for this name.
+pub(crate) fn hello(name: &str, extra: usize) -> Vec<u8> {
+    let mut config = (*Authority::new().client(None, &[], &[&rustls::version::TLS13])).clone();
+    // Names of protocols make it as long as wanted.
+    config.alpn_protocols = (0..extra).map(|number| format!("{number:0>200}").into_bytes()).collect();
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    let mut connection = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut bytes = Vec::new();
+    connection.write_tls(&mut bytes).unwrap();
+    bytes
+}
+
+/// The same handshake message in records of so many bytes.
+pub(crate) fn in_records(hello: &[u8], size: usize) -> Vec<u8> {
+    let (header, message) = hello.split_at(5);
+    let record = |part: &[u8]| [&header[..3], &(part.len() as u16).to_be_bytes(), part].concat();
+    message.chunks(size).flat_map(record).collect()
+}
+
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
