@@ -85,7 +85,7 @@ pub(crate) struct Acceptor {
 /// What becomes of a connection.
 pub(crate) enum Met<S> {
     /// TLS is ended here.
-    Ended(Accepted<S>),
+    Ended(Box<Accepted<S>>),
     /// It is carried on, from the bytes that were read of it.
     Passed(S, Vec<u8>, Box<Passing>),
 }
@@ -203,7 +203,7 @@ impl Acceptor {
     pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> io::Result<Met<S>> {
         if !self.reader.with(|table| table.has_passthroughs()) {
             let start = LazyConfigAcceptor::new(Default::default(), stream).await?;
-            return self.finish(start).await.map(Met::Ended);
+            return self.finish(start).await;
         }
         let StartHandshake { accepted, io, .. } =
             LazyConfigAcceptor::new(Default::default(), Recorded::new(stream)).await?;
@@ -213,14 +213,14 @@ impl Acceptor {
         let (stream, first) = io.into_parts();
         match passing {
             Some(passing) => Ok(Met::Passed(stream, first, Box::new(passing))),
-            None => self.finish(StartHandshake::from_parts(accepted, stream)).await.map(Met::Ended),
+            None => self.finish(StartHandshake::from_parts(accepted, stream)).await,
         }
     }
 
     async fn finish<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         start: StartHandshake<S>,
-    ) -> io::Result<Accepted<S>> {
+    ) -> io::Result<Met<S>> {
         let asking = self.ask_all || {
             let hello = start.client_hello();
             self.reader.with(|table| table.wants_certificate(hello.server_name()))
@@ -234,6 +234,6 @@ impl Acceptor {
         });
         let server_name = session.server_name().map(ServerName::new);
         let http2 = session.alpn_protocol() == Some(b"h2");
-        Ok(Accepted { stream, server_name, chain, http2 })
+        Ok(Met::Ended(Box::new(Accepted { stream, server_name, chain, http2 })))
     }
 }
