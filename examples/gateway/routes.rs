@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use annotate_snippets::normalize_untrusted_str;
 use clap::ValueEnum;
-use ingress_core::{Backend, BackendRef, EndpointSet, RouteMatch, Severity, Source};
+use ingress_core::{Backend, BackendRef, EndpointSet, HostMatch, Passthrough, RouteMatch, Severity, Source};
 
 use crate::Failure;
 use crate::args::TranslationOptions;
@@ -50,7 +50,8 @@ pub(crate) fn routes(options: &RoutesOptions) -> Result<(), Failure> {
         Format::Json => return offline::print_json(&offline.table.dump()),
         Format::Table => {
             let head = HEAD.map(String::from);
-            let rows: Vec<_> = std::iter::once(head).chain(offline.table.routes().map(row)).collect();
+            let rows = std::iter::once(head).chain(offline.table.routes().map(row));
+            let rows: Vec<_> = rows.chain(offline.table.passthroughs().map(passed)).collect();
             offline::print(&align(&rows))?;
         }
     }
@@ -85,6 +86,19 @@ fn row(found: RouteMatch<'_>) -> [String; 6] {
         found.backends().map(backend).collect::<Vec<_>>().join(", "),
         found.backends().map(endpoints).collect::<Vec<_>>().join(", "),
         found.route.source().map(place).unwrap_or_default(),
+    ]
+    .map(|cell| normalize_untrusted_str(&cell))
+}
+
+/// A host whose connections are not decrypted.
+fn passed((host, passed): (&HostMatch, Passthrough<'_>)) -> [String; 6] {
+    [
+        host.to_string(),
+        "TLS".into(),
+        "-".into(),
+        passed.backend.reference().to_string(),
+        usable(passed.backend.endpoints()),
+        passed.source.map(place).unwrap_or_default(),
     ]
     .map(|cell| normalize_untrusted_str(&cell))
 }

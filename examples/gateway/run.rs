@@ -125,6 +125,8 @@ async fn serve(
     let https_addr = https.as_ref().map(|(_, address)| *address);
     if let Some((listener, _)) = https {
         let tls = certificate::tls(reader.clone(), options.listen.tls_min_version)?;
+        let policy = options.listen.policies.policy().map_err(Failure::Usage)?;
+        let tls = tls.passthrough_policy(policy);
         ports.push(Port { listener, tls: Some(tls) });
     }
     check_health(&options.listen, reader.clone())?;

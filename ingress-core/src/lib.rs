@@ -58,7 +58,7 @@ pub use table::explain::{
     BackendStep, EndpointStep, Explanation, HostStep, HostVerdict, Outcome, ReadingStep, RuleStep, Verdict,
 };
 pub use table::{
-    AmbiguousPath, AmbiguousPaths, Diagnostics, HostFallthrough, Route, RouteMatch, RouteTable,
+    AmbiguousPath, AmbiguousPaths, Diagnostics, HostFallthrough, Passthrough, Route, RouteMatch, RouteTable,
     RouteTableBuilder, TableEditor, UnservedRule,
 };
 pub use vitals::{Ending, EndpointChange, Vitals};

@@ -21,6 +21,8 @@ pub struct Rule {
     /// The object and field that the rule stems from; decides between two rules for the same host and
     /// path (ruling R10), where a rule without a source comes last.
     pub source: Option<Source>,
+    /// Whether it takes connections instead of requests.
+    pub(crate) passes_tls: bool,
 }
 
 impl Rule {
@@ -31,7 +33,17 @@ impl Rule {
 
     /// As [`Rule::new`], where several backends may share the requests; see [`Backends::split`].
     pub fn with_backends(host: HostMatch, path: PathMatch, backends: Backends) -> Self {
-        Self { host, path, conditions: Conditions::default(), backends, policy: None, source: None }
+        let (conditions, policy, source) = Default::default();
+        Self { host, path, conditions, backends, policy, source, passes_tls: false }
+    }
+
+    /// A rule for whole connections: those of clients that ask for this host in their TLS handshake are carried to the
+    /// backend as they are; see [`RouteTable::passthrough`](crate::RouteTable::passthrough). Where a host has such a rule
+    /// and others, the one that wins first (ruling R10) says which kind is served, and the others are not.
+    /// [`HostMatch::Any`] cannot have one.
+    pub fn passthrough(host: HostMatch, backend: BackendRef) -> Self {
+        let rule = Self::new(host, PathMatch::root(), backend);
+        Self { passes_tls: true, ..rule }
     }
 
     /// Says what a request must meet besides host and path.
@@ -55,11 +67,16 @@ impl Rule {
         self
     }
 
+    /// As [`Rule::precedence`], for the whole host.
+    pub(crate) fn claim(&self) -> impl Ord + '_ {
+        (self.source.is_none(), &self.source, &self.path, &self.conditions, &self.backends, &self.policy)
+    }
+
     /// The order in which the rules of a host are compiled: by precedence of path and conditions, and then the one
     /// that wins first. No part of it depends on the order in which rules were added.
     pub(crate) fn precedence(&self) -> impl Ord + '_ {
         let place = (self.path.precedence(), self.conditions.precedence());
-        let said = (&self.conditions, &self.path, &self.backends, &self.policy);
+        let said = (&self.conditions, &self.path, &self.backends, &self.policy, self.passes_tls);
         (place, self.source.is_none(), &self.source, said)
     }
 }

@@ -68,7 +68,7 @@ fn with_tables(page: &str) -> String {
         out.push_str(table.map_or(section, |at| &section[..at]));
         if !own.is_empty() {
             if table.is_none() {
-                out.push_str("\n");
+                out.push('\n');
             }
             out.push_str(HEAD);
             own.iter().for_each(|one| out.push_str(&row(one, tests.get(one.name).unwrap_or(&"?"))));

@@ -70,6 +70,11 @@ impl PathText {
 // ===== impl PathMatch =====
 
 impl PathMatch {
+    /// Every path.
+    pub(crate) fn root() -> Self {
+        Self::Prefix(PathText::known("/"))
+    }
+
     /// `pathType: Exact`.
     ///
     /// # Errors

@@ -19,6 +19,8 @@ pub(super) struct BackendTable {
     named: HashTrieMapSync<BackendRef, u32>,
     backends: usize,
     endpoints: usize,
+    /// How many backends there are whose policy wants certificates of clients, those that no route points at included.
+    wanting: usize,
 }
 
 /// What a route's number leads to.
@@ -83,6 +85,11 @@ impl BackendTable {
         self.backends
     }
 
+    /// Whether the policy of a backend wants certificates of clients.
+    pub(super) fn want_certificates(&self) -> bool {
+        self.wanting > 0
+    }
+
     pub(super) fn endpoint_count(&self) -> usize {
         self.endpoints
     }
@@ -128,7 +135,7 @@ impl Registry {
         }
     }
 
-    fn acquire_backend(&mut self, reference: &BackendRef) -> u32 {
+    pub(super) fn acquire_backend(&mut self, reference: &BackendRef) -> u32 {
         if let Some(entry) = self.backends.get_mut(reference) {
             entry.uses += 1;
             if entry.uses == 1 {
@@ -220,6 +227,11 @@ impl Registry {
 
     /// Sets the policy of a backend, whether a route points at it or not.
     pub(super) fn set_policy(&mut self, reference: BackendRef, policy: Option<Arc<Policy>>) {
+        let wants = |policy: Option<&Arc<Policy>>| {
+            usize::from(policy.is_some_and(|policy| policy.authentication.certificate.is_some()))
+        };
+        let before = self.backends.get(&reference).and_then(|entry| entry.backend.policy());
+        self.table.wanting = self.table.wanting + wants(policy.as_ref()) - wants(before);
         self.change(reference, |entry| entry.backend = Arc::new(entry.backend.with_policy(policy)));
     }
 

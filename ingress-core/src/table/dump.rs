@@ -16,6 +16,9 @@ pub struct TableDump<'t> {
     /// By the host that they are presented for; `*` is the default one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     certificates: Vec<CertificateDump>,
+    /// Hosts whose connections are carried on undecrypted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    passthrough: Vec<PassthroughDump<'t>>,
     /// Hosts that only rules for them take; those with `*.` at any depth.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reserved: Vec<String>,
@@ -40,6 +43,16 @@ struct RouteDump<'t> {
 struct ShareDump {
     backend: String,
     weight: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct PassthroughDump<'t> {
+    host: String,
+    backend: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<&'t Policy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'t Source>,
 }
 
 #[derive(Debug, Serialize)]
@@ -111,6 +124,12 @@ impl RouteTable {
             host: host.to_string(),
             names: certificate.names().iter().map(ToString::to_string).collect(),
         });
+        let passthrough = self.passthroughs().map(|(host, passed)| PassthroughDump {
+            host: host.to_string(),
+            backend: passed.backend.reference().to_string(),
+            policy: passed.policy.map(|policy| &**policy),
+            source: passed.source,
+        });
         TableDump {
             generation: self.generation,
             host_fallthrough: self.options.fallthrough,
@@ -118,6 +137,7 @@ impl RouteTable {
             routes: routes.collect(),
             backends: backends.collect(),
             certificates: certificates.collect(),
+            passthrough: passthrough.collect(),
             reserved: self.reserved_hosts().iter().map(ToString::to_string).collect(),
             diagnostics: &self.diagnostics,
         }

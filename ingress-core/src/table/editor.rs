@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use super::asking::Asking;
 use super::backends::Registry;
 use super::certificates::Certificates;
 use super::conflicts::{lint, take_shadowed};
@@ -13,6 +14,7 @@ use super::host;
 use super::hosts::HostIndex;
 use super::multiset::Multiset;
 use super::options::Options;
+use super::passthrough::{self, Passed, Passthroughs};
 use super::reserved::Reserved;
 use super::shard::{Host, Shard};
 use super::visit::Level;
@@ -52,6 +54,8 @@ pub struct TableEditor {
     changed: HashMap<HostMatch, Option<Shard>, RandomState>,
     backends: Registry,
     certificates: Certificates,
+    asking: Asking,
+    passthroughs: Passthroughs,
     options: Options,
     routes: usize,
     served_hosts: usize,
@@ -80,15 +84,30 @@ impl TableEditor {
     /// Sets all rules of a host, in any order; without rules the host is taken out. The host that a rule names
     /// itself does not count.
     pub fn set_host(&mut self, host: HostMatch, mut rules: Vec<Rule>) {
+        let (passed, unpassed) = passthrough::take(&host, &mut rules);
         let rough = |rule: &Rule| rule.path.rough_precedence();
         rules.sort_by(|a, b| rough(a).cmp(&rough(b)).then_with(|| a.precedence().cmp(&b.precedence())));
         let mut found = HostFindings { shadowed: take_shadowed(&mut rules), lints: Vec::new() };
+        found.shadowed.extend(unpassed);
         lint(&rules, &mut found.lints);
         self.note_findings(&host, found);
         // The old numbers are given back after the new ones are taken, so that what stays keeps its number.
         let backends: Vec<u32> = rules.iter().map(|rule| self.backends.acquire(&rule.backends)).collect();
         rules.iter().for_each(|rule| self.backends.acquire_named(rule.policy.as_deref()));
-        let routes = (!rules.is_empty() || self.hosts.reserved().names(&host))
+        let wants = |rule: &Rule| {
+            rule.policy.as_ref().is_some_and(|policy| policy.authentication.certificate.is_some())
+        };
+        self.asking.set(&host, rules.iter().any(wants));
+        let passed = passed.and_then(|rule| {
+            let number = self.backends.acquire_backend(passthrough::backend(&rule)?);
+            Some(Passed::new(rule, number))
+        });
+        let is_passed = passed.is_some();
+        if let Some(number) = self.passthroughs.set(&host, passed) {
+            self.backends.release(number);
+        }
+        // A host whose connections are passed on is there, so that none above takes its requests.
+        let routes = (!rules.is_empty() || is_passed || self.hosts.reserved().names(&host))
             .then(|| host::compile(&host, rules, &backends, self.hosts.path_hasher()));
         let before = self.routes_of(&host).map(backends_of).unwrap_or_default();
         let policies = self.routes_of(&host).map(policies_of).unwrap_or_default();
@@ -148,7 +167,8 @@ impl TableEditor {
         for host in had.iter().chain(&now).filter(|host| matches!(host, HostMatch::Exact(_))) {
             if self.routes_of(host).is_none_or(Host::is_empty) {
                 let empty = || host::compile(host, Vec::new(), &[], self.hosts.path_hasher());
-                let routes = self.hosts.reserved().names(host).then(empty);
+                let is_there = self.hosts.reserved().names(host) || self.passthroughs.has(host);
+                let routes = is_there.then(empty);
                 self.changed.insert(host.clone(), routes);
             }
         }
@@ -212,6 +232,8 @@ impl TableEditor {
             hosts: self.hosts.clone(),
             backends: self.backends.table.clone(),
             certificates: self.certificates.clone(),
+            asking: self.asking.clone(),
+            passthroughs: self.passthroughs.clone(),
             routes: self.routes,
             served_hosts: self.served_hosts,
             options: self.options,

@@ -53,6 +53,11 @@ impl HostIndex {
         }
     }
 
+    /// Whether this exact host or wildcard is there.
+    pub(super) fn has(&self, level: Level, name: &[u8]) -> bool {
+        self.named.get(level, name).is_some()
+    }
+
     pub(super) fn reserved(&self) -> &Reserved {
         &self.reserved
     }

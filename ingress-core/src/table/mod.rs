@@ -1,5 +1,6 @@
 //! The compiled table: rules in, decisions out.
 
+mod asking;
 mod backends;
 mod builder;
 mod certificates;
@@ -15,6 +16,7 @@ mod host;
 mod hosts;
 mod multiset;
 mod options;
+mod passthrough;
 mod radix;
 mod reserved;
 mod route;
@@ -32,16 +34,19 @@ pub use diagnostics::Diagnostics;
 pub use dump::TableDump;
 pub use editor::TableEditor;
 pub use options::{AmbiguousPaths, HostFallthrough};
+pub use passthrough::Passthrough;
 pub use route::{Route, RouteMatch};
 pub use unserved::UnservedRule;
 
 use crate::path::MarkedPath;
 use crate::{Backend, BackendRef, Certificate, HostMatch, RequestHead};
+use asking::Asking;
 use backends::BackendTable;
 use certificates::Certificates;
 use hosts::HostIndex;
 use multiset::Multiset;
 use options::Options;
+use passthrough::Passthroughs;
 use visit::{Find, Visitor};
 
 /// One immutable generation of routes, backends, endpoints and certificates.
@@ -58,6 +63,8 @@ pub struct RouteTable {
     hosts: HostIndex,
     backends: BackendTable,
     certificates: Certificates,
+    asking: Asking,
+    passthroughs: Passthroughs,
     routes: usize,
     served_hosts: usize,
     options: Options,
@@ -194,6 +201,35 @@ impl RouteTable {
         self.certificates.find(server_name)
     }
 
+    /// Whether a client is to be asked for a certificate of its own that asks for this name in its handshake: whether a
+    /// rule that may take its requests has a [`ClientCertificate`](crate::ClientCertificate), or the policy of any backend.
+    /// A client that asks for no name is asked where any rule has one. What is not in the table does not count, such as
+    /// policies that hold where it says nothing.
+    pub fn wants_certificate(&self, server_name: Option<&str>) -> bool {
+        let fallthrough = self.options.fallthrough == HostFallthrough::Always;
+        self.backends.want_certificates() || self.asking.asks(server_name, &self.hosts, fallthrough)
+    }
+
+    /// Where a connection is carried, undecrypted, whose client asks for this name in its handshake: what the rule of the
+    /// host says, else that of the wildcard one label above, unless the table has the host itself
+    /// ([`Rule::passthrough`](crate::Rule::passthrough)). Such a host has no routes: requests for it that come otherwise
+    /// are those of a host without rules, which a wildcard does not take.
+    pub fn passthrough(&self, server_name: &str) -> Option<Passthrough<'_>> {
+        let passed = self.passthroughs.find(server_name, &self.hosts)?;
+        Some(passed.to(self.backends.backend(passed.backend)?))
+    }
+
+    /// Whether connections of any host are carried on undecrypted.
+    pub fn has_passthroughs(&self) -> bool {
+        !self.passthroughs.is_empty()
+    }
+
+    /// All hosts whose connections are carried on undecrypted, in order.
+    pub fn passthroughs(&self) -> impl Iterator<Item = (&HostMatch, Passthrough<'_>)> {
+        let all = self.passthroughs.iter();
+        all.filter_map(|(host, passed)| Some((host, passed.to(self.backends.backend(passed.backend)?))))
+    }
+
     /// All certificates by host; that of [`HostMatch::Any`] is the default one.
     pub fn certificates(&self) -> impl Iterator<Item = (&HostMatch, &Certificate)> {
         self.certificates.iter()
@@ -230,5 +266,6 @@ impl PartialEq for RouteTable {
             && self.diagnostics == other.diagnostics
             && self.backends().eq(other.backends())
             && self.routes().eq(other.routes())
+            && self.passthroughs().eq(other.passthroughs())
     }
 }

@@ -9,6 +9,7 @@ use k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress, IngressRule, In
 use super::annotations::{self, CanaryShare, Settings};
 use super::backend::Place;
 use super::defaults::{Candidate, Rank};
+use super::passthrough::{self, Passing};
 use super::{Output, backend, hints, ownership, path, tls, with_policy};
 use crate::Config;
 use crate::store::Stored;
@@ -72,6 +73,9 @@ pub(super) fn translate<'a>(
         report_without_effect(&stored.source, &stored.object, spec, settings, out);
     }
     let policy = settings.policy();
+    if settings.passes_tls {
+        passthrough::report_unproved(stored, policy.as_deref(), out);
+    }
     let conditions = settings.conditions();
     let canary_policy = settings.canary_policy();
     let subject =
@@ -90,7 +94,11 @@ pub(super) fn translate<'a>(
         served.dedup();
         tls::read(stored, spec, &served, config, out);
     }
-    if let Some(backend) = &spec.default_backend {
+    if settings.passes_tls && spec.default_backend.is_some() {
+        let message =
+            "the default backend has no effect: connections are not decrypted, and go to the backend of /";
+        out.find(Code::IgnoredField, &stored.source, DEFAULT_FIELD, message, "leave it out");
+    } else if let Some(backend) = &spec.default_backend {
         let backend = backend::resolve(stored, Place::Default, backend, config, out);
         let default = Candidate { rank: Rank::Ruleless, source: default_source(stored), backend, policy };
         add_default(stored, rules.is_empty(), hosts, default, config, out);
@@ -164,6 +172,11 @@ fn translate_rule(
             out.refuse(Some(&host), None, finding);
         }
         return None;
+    }
+    if subject.settings.passes_tls {
+        let passing = Passing { stored, config: subject.config, policy: subject.policy.as_ref() };
+        passing.translate(&host, index, paths, out);
+        return Some(host);
     }
     if paths.is_empty() {
         report_no_paths(&stored.source, index, &host, has_default, out);

@@ -48,6 +48,7 @@ mod memo;
 mod named;
 mod ownership;
 mod parameters;
+mod passthrough;
 mod path;
 mod protocol;
 mod secret_users;

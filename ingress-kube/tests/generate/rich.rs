@@ -20,6 +20,9 @@ pub struct Placed {
 }
 
 const ANNOTATIONS: &[(&str, &str)] = &[
+    ("ingress.gateway/tls-passthrough", "true"),
+    ("ingress.gateway/client-ca-secret", "t0"),
+    ("ingress.gateway/client-certificate", "optional"),
     ("ingress.gateway/backend-ca-secret", "t0"),
     ("ingress.gateway/backend-ca-secret", "t1"),
     ("ingress.gateway/backend-protocol", "https"),

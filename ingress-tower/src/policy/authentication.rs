@@ -74,7 +74,10 @@ where
             }
         };
     }
-    step!(&needed.certificate, async |value| client_certificate::check(value, request));
+    step!(&needed.certificate, async |value| {
+        // Where one proof is enough, nothing is none.
+        client_certificate::check(value, value.optional && !any, request)
+    });
     step!(&needed.jwt, async |value| jwt::check(value, call, request).await);
     step!(&needed.basic, async |_| basic_auth::check(call, request).await);
     step!(&needed.external, async |value| external_auth::check(value, call, request).await);

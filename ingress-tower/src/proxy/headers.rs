@@ -200,15 +200,23 @@ pub(crate) fn lists(headers: &HeaderMap, field: &HeaderName, member: &[u8]) -> b
     members.any(|one| one.trim_ascii().eq_ignore_ascii_case(member))
 }
 
+/// Whether a field tells of a client's certificate, in the spelling of RFC 9440 or as the gateway does; `_` counts as `-`.
+fn tells_of_certificates(name: &str) -> bool {
+    let name = name.strip_prefix("x-").or_else(|| name.strip_prefix("x_")).unwrap_or(name);
+    let bytes = name.bytes().map(|byte| if byte == b'_' { b'-' } else { byte });
+    name.starts_with("client") && bytes.take(11).eq(*b"client-cert")
+}
+
 /// Removes the names that are the gateway's to say, and those that frame, in the spelling of servers that
-/// take `_` for `-`.
+/// take `_` for `-`, and all that tell of certificates.
 fn remove_twins(headers: &mut HeaderMap) {
     let is_twin = |name: &&HeaderName| {
-        name.as_str().contains('_')
-            && FORWARDING.iter().chain(&HOP_BY_HOP).chain([&header::CONTENT_LENGTH]).any(|own| {
-                let dashed = name.as_str().bytes().map(|byte| if byte == b'_' { b'-' } else { byte });
-                dashed.eq(own.as_str().bytes())
-            })
+        tells_of_certificates(name.as_str())
+            || name.as_str().contains('_')
+                && FORWARDING.iter().chain(&HOP_BY_HOP).chain([&header::CONTENT_LENGTH]).any(|own| {
+                    let dashed = name.as_str().bytes().map(|byte| if byte == b'_' { b'-' } else { byte });
+                    dashed.eq(own.as_str().bytes())
+                })
     };
     while let Some(twin) = headers.keys().find(is_twin).cloned() {
         headers.remove(twin);

@@ -6,7 +6,7 @@ pub(crate) mod headers;
 pub(crate) mod origin;
 pub(crate) mod tickets;
 #[cfg(feature = "client")]
-mod tunnel;
+pub(crate) mod tunnel;
 #[cfg(feature = "client")]
 pub(crate) mod upgrade;
 #[cfg(not(feature = "client"))]

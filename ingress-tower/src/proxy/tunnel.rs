@@ -1,14 +1,15 @@
 //! Two connections that have left HTTP, joined.
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use ingress_core::Timeout;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional_with_sizes};
 use tokio::time::Instant;
 
 use crate::client::Progress;
@@ -18,9 +19,12 @@ use crate::connection::Held;
 /// end.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
+/// How much of each direction is on its way.
+const BUFFER: usize = 16 * 1024;
+
 /// A side whose reads and writes are noted.
-struct Watched {
-    inner: TokioIo<Upgraded>,
+struct Watched<T> {
+    inner: T,
     progress: Progress,
 }
 
@@ -33,14 +37,24 @@ pub(super) async fn run(
     idle_timeout: Option<Timeout>,
 ) {
     let Ok((client, endpoint)) = tokio::try_join!(client, endpoint) else { return };
+    let (client, endpoint) = (TokioIo::new(client), TokioIo::new(endpoint));
+    join(client, endpoint, idle_timeout, cut(held)).await;
+}
+
+/// Passes bytes both ways until both sides have ended, one breaks, nothing is said for too long, or `cut` is done.
+pub(crate) async fn join(
+    client: impl AsyncRead + AsyncWrite + Unpin,
+    mut endpoint: impl AsyncRead + AsyncWrite + Unpin,
+    idle_timeout: Option<Timeout>,
+    cut: impl Future<Output = ()>,
+) {
     let progress = Progress::new();
-    let mut client = Watched { inner: TokioIo::new(client), progress: progress.clone() };
-    let mut endpoint = TokioIo::new(endpoint);
+    let mut client = Watched { inner: client, progress: progress.clone() };
     tokio::select! {
         // What breaks here concerns both sides alone: each sees that the other is gone.
-        _ = copy_bidirectional(&mut client, &mut endpoint) => {}
+        _ = copy_bidirectional_with_sizes(&mut client, &mut endpoint, BUFFER, BUFFER) => {}
         () = silence(&progress, idle_timeout.map_or(Some(IDLE_TIMEOUT), Timeout::limit)) => {}
-        () = cut(held) => {}
+        () = cut => {}
     }
 }
 
@@ -60,7 +74,7 @@ async fn cut(held: Option<Held>) {
     }
 }
 
-impl AsyncRead for Watched {
+impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -72,7 +86,7 @@ impl AsyncRead for Watched {
     }
 }
 
-impl AsyncWrite for Watched {
+impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.inner).poll_write(cx, buf))?;
         self.progress.note();

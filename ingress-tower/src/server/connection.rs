@@ -98,7 +98,7 @@ pub(super) async fn serve<S, B>(
 {
     match transport {
         Transport::Plain => {
-            let client = Client { info, server_name: None };
+            let client = Client::plain(info);
             speak(stream, None, client, service, settings, signals).await;
         }
         #[cfg(feature = "tls")]
@@ -121,15 +121,24 @@ async fn serve_tls<S, B>(
     S: Handler<B>,
     B: ResponseBody,
 {
+    use crate::tls::Met;
+
     let accept = Box::pin(acceptor.accept(stream));
     let handshake = tokio::time::timeout(acceptor.handshake_timeout, accept);
     let accepted = match unless_stopped(handshake, &settings, &mut signals).await {
-        Some(Ok(Ok(accepted))) => accepted,
+        Some(Ok(Ok(Met::Ended(accepted)))) => accepted,
+        Some(Ok(Ok(Met::Passed(stream, first, passing)))) => {
+            if let Err(error) = Box::pin(passing.run(stream, first, info.client.ip())).await {
+                log(info, &error);
+            }
+            return;
+        }
         Some(Ok(Err(error))) => return log(info, &error),
         Some(Err(_)) | None => return,
     };
     let protocol = if accepted.http2 { Protocol::Http2 } else { Protocol::Http1 };
-    let client = Client { info: info.with_tls(true), server_name: accepted.server_name };
+    let (server_name, chain) = (accepted.server_name, accepted.chain);
+    let client = Client { info: info.with_tls(true), server_name, chain };
     speak(accepted.stream, Some(protocol), client, service, settings, signals).await;
 }
 

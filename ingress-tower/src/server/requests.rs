@@ -29,13 +29,29 @@ pub(super) struct PerConnection<S> {
 pub(super) struct Client {
     pub(super) info: ConnectionInfo,
     pub(super) server_name: Option<ServerName>,
+    #[cfg(feature = "tls")]
+    pub(super) chain: Option<crate::tls::ClientChain>,
 }
 
 impl Client {
+    /// Who is known by an address only.
+    pub(super) fn plain(info: ConnectionInfo) -> Self {
+        Self {
+            info,
+            server_name: None,
+            #[cfg(feature = "tls")]
+            chain: None,
+        }
+    }
+
     fn introduce(&self, extensions: &mut Extensions) {
         extensions.insert(self.info);
         if let Some(name) = &self.server_name {
             extensions.insert(name.clone());
+        }
+        #[cfg(feature = "tls")]
+        if let Some(chain) = &self.chain {
+            extensions.insert(chain.clone());
         }
     }
 }

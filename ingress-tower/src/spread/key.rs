@@ -13,15 +13,29 @@ use super::Asked;
 pub(super) fn of(policy: &Policy, asked: Asked<'_>) -> Option<u64> {
     let Asked { parts, host, path, client } = asked;
     match policy.key()? {
-        HashKey::SourceAddress => client.map(|client| match client.to_canonical() {
-            IpAddr::V4(address) => hash_key(&address.octets()),
-            IpAddr::V6(address) => hash_key(&address.octets()),
-        }),
+        HashKey::SourceAddress => client.map(of_address),
         HashKey::Host => Some(hash_key(host.as_str().as_bytes())),
         HashKey::Path => Some(hash_key(path.as_str().as_bytes())),
         HashKey::Header(name) => parts.headers.get(&**name).map(|value| hash_key(value.as_bytes())),
         HashKey::Cookie(name) => cookies(&parts.headers, name).next().map(hash_key),
         HashKey::Query(name) => parameter(parts.uri.query()?, name).map(|value| hash_key(value.as_bytes())),
+        _ => None,
+    }
+}
+
+fn of_address(client: IpAddr) -> u64 {
+    match client.to_canonical() {
+        IpAddr::V4(address) => hash_key(&address.octets()),
+        IpAddr::V6(address) => hash_key(&address.octets()),
+    }
+}
+
+/// The same for a connection that is not decrypted, whose client asks for this name.
+#[cfg(feature = "tls")]
+pub(crate) fn of_connection(policy: &Policy, client: IpAddr, server_name: &str) -> Option<u64> {
+    match policy.key()? {
+        HashKey::SourceAddress => Some(of_address(client)),
+        HashKey::Host => Some(hash_key(server_name.to_ascii_lowercase().as_bytes())),
         _ => None,
     }
 }

@@ -26,6 +26,8 @@ pub use chosen::Chosen;
 pub(crate) use chosen::Recording;
 pub(crate) use flight::Flight;
 pub(crate) use key::cookies;
+#[cfg(feature = "tls")]
+pub(crate) use key::of_connection;
 pub(crate) use queue::Queues;
 
 /// What of a request endpoints may be chosen by.

@@ -11,9 +11,11 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::{CertificateError, provider};
 
-/// Settings of handshakes with endpoints, for each version of HTTP.
+/// Authorities, and settings of handshakes with endpoints for each version of HTTP.
 #[derive(Clone, Debug)]
 pub(crate) struct Roots {
+    /// Nothing where everybody is trusted.
+    store: Option<Arc<RootCertStore>>,
     http1: Arc<ClientConfig>,
     http2: Arc<ClientConfig>,
 }
@@ -56,7 +58,7 @@ pub(crate) fn system() -> Result<Roots, String> {
 /// Everybody.
 pub(crate) fn unverified() -> Roots {
     let verifier = Arc::new(Anybody(provider()));
-    Roots::new(|builder| {
+    Roots::new(None, |builder| {
         builder.dangerous().with_custom_certificate_verifier(verifier.clone()).with_no_client_auth()
     })
 }
@@ -64,10 +66,15 @@ pub(crate) fn unverified() -> Roots {
 impl Roots {
     fn of(store: RootCertStore) -> Self {
         let store = Arc::new(store);
-        Self::new(|builder| builder.with_root_certificates(store.clone()).with_no_client_auth())
+        Self::new(Some(store.clone()), |builder| {
+            builder.with_root_certificates(store.clone()).with_no_client_auth()
+        })
     }
 
-    fn new(finish: impl Fn(ConfigBuilder<ClientConfig, rustls::WantsVerifier>) -> ClientConfig) -> Self {
+    fn new(
+        store: Option<Arc<RootCertStore>>,
+        finish: impl Fn(ConfigBuilder<ClientConfig, rustls::WantsVerifier>) -> ClientConfig,
+    ) -> Self {
         let config = |alpn: &[u8]| {
             let builder = ClientConfig::builder_with_provider(provider());
             let builder = builder.with_safe_default_protocol_versions();
@@ -77,7 +84,12 @@ impl Roots {
             config.alpn_protocols = vec![alpn.to_vec()];
             Arc::new(config)
         };
-        Self { http1: config(b"http/1.1"), http2: config(b"h2") }
+        Self { store, http1: config(b"http/1.1"), http2: config(b"h2") }
+    }
+
+    /// The authorities, if it is not everybody.
+    pub(super) fn store(&self) -> Option<&RootCertStore> {
+        self.store.as_deref()
     }
 
     pub(crate) fn config(&self, http2: bool) -> Arc<ClientConfig> {

@@ -9,7 +9,8 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
     ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme, SupportedProtocolVersion,
 };
@@ -65,6 +66,10 @@ impl Authority {
         self.root.pem()
     }
 
+    pub(crate) fn root_der(&self) -> CertificateDer<'static> {
+        self.root.der().clone()
+    }
+
     pub(crate) fn issue(&self, names: &[&str]) -> Pem {
         self.issue_for(names, &KeyPair::generate().unwrap())
     }
@@ -92,6 +97,24 @@ impl Authority {
         seen.seen.lock().unwrap().clone()
     }
 
+    /// Settings of a client that trusts this authority only, and presents what it has if it is asked. It resumes the
+    /// sessions of connections that were made with the same settings.
+    pub(crate) fn client(
+        &self,
+        own: Option<&Pem>,
+        alpn: &[&str],
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Arc<ClientConfig> {
+        let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(versions);
+        let builder = builder.unwrap().dangerous().with_custom_certificate_verifier(self.verifier());
+        let mut config = match own {
+            Some(own) => builder.with_client_auth_cert(own.certificates(), own.key()).unwrap(),
+            None => builder.with_no_client_auth(),
+        };
+        config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+        Arc::new(config)
+    }
+
     fn verifier(&self) -> Arc<dyn ServerCertVerifier> {
         let mut roots = RootCertStore::empty();
         roots.add(self.root.der().clone()).unwrap();
@@ -116,9 +139,47 @@ impl Authority {
 }
 
 impl Pem {
+    pub(crate) fn certificates(&self) -> Vec<CertificateDer<'static>> {
+        CertificateDer::pem_slice_iter(self.chain.as_bytes()).collect::<Result<_, _>>().unwrap()
+    }
+
+    pub(crate) fn key(&self) -> PrivateKeyDer<'static> {
+        PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap()
+    }
+
     pub(crate) fn load(&self) -> Certificate {
         ingress_tower::tls::certificate(self.chain.as_bytes(), self.key.as_bytes(), None).unwrap()
     }
+}
+
+/// Connects with settings, and asks for a name.
+pub(crate) async fn connect(
+    addr: SocketAddr,
+    config: &Arc<ClientConfig>,
+    name: &str,
+) -> std::io::Result<TlsStream<TcpStream>> {
+    let stream = within("connect", TcpStream::connect(addr)).await?;
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    within("the handshake", TlsConnector::from(config.clone()).connect(name, stream)).await
+}
+
+/// What a client says first when it asks for this name.
+pub(crate) fn hello(name: &str, extra: usize) -> Vec<u8> {
+    let mut config = (*Authority::new().client(None, &[], &[&rustls::version::TLS13])).clone();
+    // Names of protocols make it as long as wanted.
+    config.alpn_protocols = (0..extra).map(|number| format!("{number:0>200}").into_bytes()).collect();
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    let mut connection = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut bytes = Vec::new();
+    connection.write_tls(&mut bytes).unwrap();
+    bytes
+}
+
+/// The same handshake message in records of so many bytes.
+pub(crate) fn in_records(hello: &[u8], size: usize) -> Vec<u8> {
+    let (header, message) = hello.split_at(5);
+    let record = |part: &[u8]| [&header[..3], &(part.len() as u16).to_be_bytes(), part].concat();
+    message.chunks(size).flat_map(record).collect()
 }
 
 fn provider() -> Arc<CryptoProvider> {

@@ -142,6 +142,7 @@ impl RouteTable {
             routes.extend(changes);
         }
         routes.extend(self.unsampled(later, &samples));
+        routes.extend(self.passed_changes(later));
         // Exact hosts, wildcards, all others; the order inside a host stays.
         routes.sort_by_cached_key(|change| {
             (change.host.starts_with('*'), &*change.host == "*", change.host.clone())
@@ -176,6 +177,26 @@ impl RouteTable {
             (before != after).then_some(RouteChange { host, path, before, after, sample: None })
         };
         keys.into_iter().filter_map(change).collect()
+    }
+
+    /// Changes of what is carried on undecrypted.
+    fn passed_changes(&self, later: &Self) -> Vec<RouteChange> {
+        let [before, after] = [self, later].map(|table| {
+            table.passthroughs().map(|(host, passed)| (host, passed.backend)).collect::<BTreeMap<_, _>>()
+        });
+        let hosts: BTreeSet<_> = before.keys().chain(after.keys()).copied().collect();
+        let served = |backend: Option<&&std::sync::Arc<crate::Backend>>| match backend {
+            Some(backend) => {
+                Served::Backends(vec![Share { backend: backend.reference().clone(), weight: 1 }])
+            }
+            None => Served::Nobody,
+        };
+        let change = |host: &HostMatch| {
+            let (before, after) = (served(before.get(host)), served(after.get(host)));
+            let (host, path) = (host.to_string().into(), "TLS passed through".into());
+            (before != after).then_some(RouteChange { host, path, before, after, sample: None })
+        };
+        hosts.into_iter().filter_map(change).collect()
     }
 
     fn backend_changes(

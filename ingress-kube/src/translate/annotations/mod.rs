@@ -44,6 +44,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 pub(super) use callee::{Found, NamedCallee};
 pub(super) use canary::{SERVICE as CANARY_SERVICE, Share as CanaryShare};
 pub(super) use named::{NamedSecret, NamedService};
+pub(super) use passthrough::NAME as PASSTHROUGH;
 pub(super) use path_syntax::PathSyntax;
 pub(super) use split::Splits;
 
@@ -74,6 +75,8 @@ pub(crate) struct Settings<'a> {
     headers: Setting<Vec<(HeaderName, ValueMatch)>>,
     queries: Setting<Vec<(Box<str>, ValueMatch)>>,
     pub(super) split: Setting<Splits<'a>>,
+    /// Whether connections are not decrypted.
+    pub(super) passes_tls: bool,
     treatment: Treatment,
 }
 
@@ -167,8 +170,8 @@ impl<'a> Settings<'a> {
 
     /// What a class says lives on without its ConfigMap: a split, which alone borrows from it, is not for classes.
     pub(super) fn without_split(self) -> Settings<'static> {
-        let Self { path_syntax, methods, headers, queries, split: _, treatment } = self;
-        Settings { path_syntax, methods, headers, queries, split: None, treatment }
+        let Self { path_syntax, methods, headers, queries, split: _, passes_tls, treatment } = self;
+        Settings { path_syntax, methods, headers, queries, split: None, passes_tls, treatment }
     }
 
     /// Takes over what an Ingress says itself.

@@ -11,6 +11,7 @@ use ingress_core::{HostName, Policy, Protocol, Retries, Timeout};
 use super::balance::Balancing;
 use super::basic_auth::BasicParts;
 use super::callee::NamedCallee;
+use super::client_certificate::Wanted;
 use super::jwt::JwtParts;
 use super::list::{Annotation, Scope, ValueKind, treat};
 use super::named::{self, NamedSecret, NamedService};
@@ -146,6 +147,7 @@ pub(super) struct Treatment {
     pub(super) canary: canary::Parts,
     pub(super) basic: BasicParts,
     pub(super) jwt: JwtParts,
+    pub(super) client_certificate: Wanted,
 }
 
 impl Treatment {
@@ -164,6 +166,7 @@ impl Treatment {
         self.fixed.complete(&mut policy);
         self.basic.complete(&mut policy);
         self.jwt.complete(&mut policy);
+        self.client_certificate.complete(&mut policy);
         policy
     }
 
@@ -186,6 +189,7 @@ impl Treatment {
             .chain(self.asked.in_vain())
             .chain(self.copied.in_vain())
             .chain(error_pages::in_vain(&self.policy))
+            .chain(self.client_certificate.in_vain())
             .collect()
     }
 }

@@ -1,0 +1,69 @@
+//! The rules of an Ingress whose connections are not decrypted.
+
+use std::sync::Arc;
+
+use ingress_core::{Code, Diagnostic, HostMatch, Policy, Rule, Source};
+use k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress};
+
+use super::backend::Place;
+use super::{Output, annotations, backend, with_policy};
+use crate::Config;
+use crate::store::Stored;
+
+/// What of an Ingress is the same for its hosts.
+pub(super) struct Passing<'a> {
+    pub(super) stored: &'a Stored<Ingress>,
+    pub(super) config: &'a Config,
+    pub(super) policy: Option<&'a Arc<Policy>>,
+}
+
+impl Passing<'_> {
+    /// Adds the rule of one host: the backend of its path `/` takes the connections. Without one nothing is served, for
+    /// nobody said that it may be decrypted.
+    pub(super) fn translate(
+        &self,
+        host: &HostMatch,
+        index: usize,
+        paths: &[HTTPIngressPath],
+        out: &mut Output,
+    ) {
+        let field = format!("spec.rules[{index}]");
+        let refusal = |message: &str, help: &str| {
+            let source = Source::new(self.stored.source.clone(), &*field);
+            Diagnostic::new(Code::InvalidAnnotation, source, message, help)
+        };
+        if *host == HostMatch::Any {
+            let message = "TLS of all hosts cannot be passed through, so the rule is not served";
+            let help = format!("write a host, or leave out {}", annotations::key(annotations::PASSTHROUGH));
+            return out.refuse(Some(host), None, refusal(message, &help));
+        }
+        let is_root = |path: &&HTTPIngressPath| path.path.as_deref().unwrap_or("/") == "/";
+        let root = paths.iter().enumerate().find(|(_, path)| is_root(path));
+        let Some((number, root)) = root else {
+            let message =
+                "there is no path / whose backend could take connections, so the rule is not served";
+            return out.refuse(Some(host), None, refusal(message, "write the path / with a backend"));
+        };
+        for (other, _) in paths.iter().enumerate().filter(|(other, _)| *other != number) {
+            let message = "the path has no effect: connections are not decrypted, and go to the backend of /";
+            let field = format!("{field}.http.paths[{other}]");
+            out.find(Code::IgnoredField, &self.stored.source, field, message, "leave it out");
+        }
+        let place = Place::Path { rule: index, path: number };
+        let backend = backend::resolve(self.stored, place, &root.backend, self.config, out);
+        let source = Source::new(self.stored.source.clone(), format!("{field}.http.paths[{number}]"));
+        let rule = with_policy(Rule::passthrough(host.clone(), backend), self.policy);
+        out.rule(rule.with_source(source));
+    }
+}
+
+/// What is said of requests that nobody sees, and would keep clients out.
+pub(super) fn report_unproved(stored: &Stored<Ingress>, policy: Option<&Policy>, out: &mut Output) {
+    let asks = |policy: &Policy| policy.authentication.is_needed() || !policy.client_limits.is_default();
+    if policy.is_some_and(asks) {
+        let message = "connections that are not decrypted are closed, because nobody can prove anything in them, and no requests be counted";
+        let help = "leave out the annotations about certificates, passwords, tokens and limits of clients; the endpoints may ask for them";
+        let field = annotations::field(annotations::PASSTHROUGH);
+        out.find(Code::InvalidAnnotation, &stored.source, field, message, help);
+    }
+}
