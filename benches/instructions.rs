@@ -25,14 +25,14 @@
 use std::hint::black_box;
 
 use benches::engines::CoreTable;
-use benches::proxied::{self, Echo};
+use benches::proxied::{self, Warm};
 use benches::workload::{self, BenchRule, Kind, Requests};
 use benches::{hostile, oracle::Oracle};
 use gungraun::{
     Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
 };
 use http::Request;
-use ingress_tower::{Body, IngressService};
+use ingress_tower::Body;
 
 /// The row's name and its count of instructions.
 const EXPECTED: &str = include_str!("instructions.txt");
@@ -122,11 +122,9 @@ fn hostile_prepared(case: Case) -> (Case, u64) {
 }
 
 /// Requests through a gateway without a network, whose route has so many policies.
-fn proxied_case(policies: usize) -> (IngressService<Echo>, Vec<Request<Body>>) {
-    let mut gateway = proxied::gateway(proxied::policy(policies));
-    // What is made once is made here.
-    assert_eq!(proxied::answer(&mut gateway, proxied::request()).status(), 200);
-    (gateway, (0..1000).map(|_| proxied::request()).collect())
+fn proxied_case(policies: usize) -> (Warm, Vec<Request<Body>>) {
+    let warm = Warm::new(policies);
+    (warm, (0..1000).map(|_| proxied::request(policies)).collect())
 }
 
 #[library_benchmark(setup = proxied_case)]
@@ -134,8 +132,8 @@ fn proxied_case(policies: usize) -> (IngressService<Echo>, Vec<Request<Body>>) {
 #[bench::proxied_with_one(args = (1), config = limit("proxied_with_one"))]
 #[bench::proxied_with_three(args = (3), config = limit("proxied_with_three"))]
 #[bench::proxied_with_all(args = (usize::MAX), config = limit("proxied_with_all"))]
-fn proxied_requests((mut gateway, requests): (IngressService<Echo>, Vec<Request<Body>>)) -> u64 {
-    let answers = requests.into_iter().map(|request| proxied::answer(&mut gateway, black_box(request)));
+fn proxied_requests((mut gateway, requests): (Warm, Vec<Request<Body>>)) -> u64 {
+    let answers = requests.into_iter().map(|request| gateway.answer(black_box(request)));
     answers.map(|answer| u64::from(answer.status().as_u16())).sum()
 }
 

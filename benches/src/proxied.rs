@@ -6,9 +6,14 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use http::header::{AUTHORIZATION, HeaderValue};
 use http::{Request, Response};
-use ingress_core::{BackendRef, Endpoint, PathMatch, PathRewrite, Policy, RouteTable, Rule, Timeout};
+use ingress_core::{
+    BackendRef, BasicAuth, Coding, Cors, Endpoint, FieldName, HttpsRedirect, PathMatch, PathRewrite, Policy,
+    Retries, RouteTable, Rule, Timeout,
+};
 use ingress_tower::{Body, ConnectionInfo, IngressLayer, IngressService};
+use tokio::runtime::{Builder, Runtime};
 use tower::Service;
 
 /// Answers at once, in place of an endpoint.
@@ -40,21 +45,50 @@ pub fn gateway(policy: Policy) -> IngressService<Echo> {
     IngressLayer::with_client(reader, Echo).into_service()
 }
 
-/// A policy that asks for so many things that routes commonly ask for, in the order in which they are likely to.
+/// What routes commonly ask for, in the order in which they are likely to.
+pub const COMMON: [(&str, fn(&mut Policy)); 13] = [
+    ("a timeout", |policy| policy.response_timeout = Some(Timeout::After(Duration::from_secs(30)))),
+    ("an address list", |policy| policy.access.allow = "192.0.2.0/24, 10.0.0.0/8".parse().ok()),
+    ("a rewritten path", |policy| policy.rewrite.path = Some(PathRewrite::Prefix("/v2".into()))),
+    ("a field of answers", |policy| {
+        let value = "max-age=31536000".parse().expect("a template");
+        policy.headers.response.set.push((name("strict-transport-security"), value));
+    }),
+    ("the way to https", |policy| policy.https_redirect = Some(HttpsRedirect::Off)),
+    ("a size of bodies", |policy| policy.max_body_size = Some(1 << 20)),
+    ("retries", |policy| policy.retries = Some(Retries::up_to(1))),
+    ("a rate", |policy| policy.client_limits.rate = "1000000/s".parse().ok()),
+    ("a field of requests with a variable", |policy| {
+        policy.headers.request.set.push((name("x-client"), "{client}".parse().expect("a template")));
+    }),
+    ("scripts of another site", |policy| {
+        policy.cors = "https://partner.example".parse().ok().map(Cors::new);
+    }),
+    ("compression", |policy| policy.compression.codings = Some(vec![Coding::Brotli, Coding::Gzip])),
+    ("pages for errors", |policy| {
+        (policy.error_pages.statuses, policy.error_pages.body) = (vec![(502, 504)], Some("later".into()));
+    }),
+    ("a password", |policy| {
+        // Of the user `clerk`: `lamp`.
+        let users = "clerk:{SHA}vE7czoqFQF5mDyQKII6OA+/TKY0=".parse().expect("a user");
+        policy.authentication.basic = Some(BasicAuth::new(users));
+    }),
+];
+
+fn name(text: &str) -> FieldName {
+    text.parse().expect("a name of a field")
+}
+
+/// A policy with so many of the [`COMMON`] things.
 pub fn policy(things: usize) -> Policy {
-    let all: [fn(&mut Policy); 3] = [
-        |policy| policy.response_timeout = Some(Timeout::After(Duration::from_secs(30))),
-        |policy| policy.access.allow = "192.0.2.0/24, 10.0.0.0/8".parse().ok(),
-        |policy| policy.rewrite.path = Some(PathRewrite::Prefix("/v2".into())),
-    ];
     let mut policy = Policy::default();
-    all.iter().take(things).for_each(|thing| thing(&mut policy));
+    COMMON.iter().take(things).for_each(|(_, thing)| thing(&mut policy));
     policy
 }
 
-/// A request as a browser sends it.
-pub fn request() -> Request<Body> {
-    Request::get("/cart/7?from=mail")
+/// A request as a browser sends it, with what its route asks for.
+pub fn request(things: usize) -> Request<Body> {
+    let mut request = Request::get("/cart/7?from=mail")
         .header("host", "shop.example")
         .header("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
         .header("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
@@ -62,21 +96,46 @@ pub fn request() -> Request<Body> {
         .header("cookie", "sid=0123456789abcdef; theme=dark")
         .extension(ConnectionInfo::new(([192, 0, 2, 7], 4711).into()))
         .body(Body::empty())
-        .expect("a request")
+        .expect("a request");
+    if things >= COMMON.len() {
+        let password = HeaderValue::from_static("Basic Y2xlcms6bGFtcA==");
+        request.headers_mut().insert(AUTHORIZATION, password);
+    }
+    request
 }
 
-/// The answer, which waits for nobody.
-///
-/// # Panics
-///
-/// If it does wait.
-pub fn answer(gateway: &mut IngressService<Echo>, request: Request<Body>) -> Response<Body> {
-    let mut cx = Context::from_waker(Waker::noop());
-    let mut future = pin!(gateway.call(request));
-    for _ in 0..8 {
-        if let Poll::Ready(answer) = future.as_mut().poll(&mut cx) {
-            return answer.unwrap_or_else(|never| match never {});
+/// A gateway that has made once what it makes once, in a program that has timers and threads.
+#[derive(Debug)]
+pub struct Warm {
+    gateway: IngressService<Echo>,
+    runtime: Runtime,
+}
+
+impl Warm {
+    /// One whose route has so many of the [`COMMON`] things.
+    ///
+    /// # Panics
+    ///
+    /// If a request is not served.
+    pub fn new(things: usize) -> Self {
+        let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let mut gateway = gateway(policy(things));
+        let first = runtime.block_on(gateway.call(request(things))).unwrap_or_else(|never| match never {});
+        assert_eq!(first.status(), 200, "{things} policies");
+        Self { gateway, runtime }
+    }
+
+    /// The answer, which waits for nobody.
+    ///
+    /// # Panics
+    ///
+    /// If it does wait.
+    pub fn answer(&mut self, request: Request<Body>) -> Response<Body> {
+        let _inside = self.runtime.enter();
+        let mut cx = Context::from_waker(Waker::noop());
+        match pin!(self.gateway.call(request)).poll(&mut cx) {
+            Poll::Ready(answer) => answer.unwrap_or_else(|never| match never {}),
+            Poll::Pending => panic!("the answer waits for something"),
         }
     }
-    panic!("the answer waits for something")
 }
