@@ -39,7 +39,7 @@ pub use policy::{
     Access, Affinity, AffinityCookie, AuthMethod, Authentication, BasicAuth, Callee, CalleeAddress, Canary,
     CanaryHeader, CanaryHeaderError, ClientCertificate, ClientKey, ClientLimits, Coding, Compression, Cors,
     CorsError, CorsNames, CorsNamesError, CorsOrigins, CorsOriginsError, Custom, ErrorPages, ExternalAuth,
-    ExternalAuthOptions, Failures, FieldEdits, FieldName, FieldNameError, FieldNames, FixedAnswer,
+    ExternalAuthOptions, Failures, FieldEdits, FieldName, FieldNameError, FieldNames, FieldUse, FixedAnswer,
     FixedAnswerError, HashKey, Headers, HealthCheck, HealthProtocol, HttpsRedirect, Jwt, JwtKeySet, JwtKeys,
     Limits, Maintenance, MediaType, MediaTypeError, MediaTypes, MediaTypesError, Mirror, MirrorShare,
     Networks, NetworksError, Outlier, OwnField, OwnFieldError, Part, PasswordHash, PasswordScheme,

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use http::HeaderName;
 
-use super::Template;
+use super::{FieldUse, Template};
 
 /// What is changed in the fields of requests and answers.
 ///
@@ -79,24 +79,6 @@ pub enum FieldNameError {
     Cookie(Box<str>),
 }
 
-/// What frames a message or is about one connection; so is all that begins with `proxy-`. `expect` is answered by the
-/// gateway.
-const CONNECTION: [&str; 10] = [
-    "connection",
-    "content-length",
-    "expect",
-    "http2-settings",
-    "keep-alive",
-    "proxy",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-
-/// What only the gateway says; so is all that begins with `x-forwarded-`.
-const GATEWAY: [&str; 5] = ["forwarded", "via", "x-forwarded", "x-real-ip", "x-request-id"];
-
 // ===== impl Headers =====
 
 impl Headers {
@@ -164,17 +146,12 @@ impl FromStr for FieldName {
     fn from_str(text: &str) -> Result<Self, FieldNameError> {
         let name =
             HeaderName::from_bytes(text.as_bytes()).map_err(|_| FieldNameError::Invalid(text.into()))?;
-        let plain = name.as_str().replace('_', "-");
-        if plain.starts_with("proxy-") || CONNECTION.contains(&&*plain) {
-            return Err(FieldNameError::Connection(text.into()));
-        }
-        if plain.starts_with("x-forwarded-") || GATEWAY.contains(&&*plain) {
-            return Err(FieldNameError::Gateway(text.into()));
-        }
-        match &*plain {
-            "host" => Err(FieldNameError::Host(text.into())),
-            "cookie" | "set-cookie" => Err(FieldNameError::Cookie(text.into())),
-            _ => Ok(Self(name)),
+        match FieldUse::of(&name) {
+            FieldUse::Connection => Err(FieldNameError::Connection(text.into())),
+            FieldUse::Gateway => Err(FieldNameError::Gateway(text.into())),
+            FieldUse::Host => Err(FieldNameError::Host(text.into())),
+            FieldUse::Cookie => Err(FieldNameError::Cookie(text.into())),
+            FieldUse::Free => Ok(Self(name)),
         }
     }
 }
