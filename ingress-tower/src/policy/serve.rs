@@ -40,7 +40,7 @@ where
     let treated = call.treated.clone();
     let edits = headers::of_answer(&treated, &call.facts(&request));
     // Whoever may not send requests may not ask what scripts may do either.
-    let may_ask = !cors::is_preflight(&request) || access::check(&treated, call.client).is_ok();
+    let may_ask = !cors::is_preflight(&request) || admit(&treated, call.client).is_ok();
     let mut answer = match treated.prepared.cors.as_ref().filter(|_| may_ask) {
         Some(cors) => cors.around(request, move |request| Box::pin(guarded(call, request))).await,
         None => guarded(call, request).await,
@@ -79,6 +79,12 @@ where
     }
 }
 
+/// Refuses whoever may not send requests, and everybody where nobody knows who may.
+fn admit(treated: &Treated, client: Option<IpAddr>) -> Result<(), Error> {
+    access::check(treated, client)?;
+    treated.prepared.custom.check()
+}
+
 /// Decides about a request before it goes anywhere. The answer is there where no endpoint is asked.
 async fn guard<C, B>(
     call: &mut Call<C>,
@@ -89,8 +95,7 @@ where
     B: UpstreamBody,
 {
     let treated = call.treated.clone();
-    access::check(&treated, call.client)?;
-    treated.prepared.custom.check()?;
+    admit(&treated, call.client)?;
     let none = client_limits::Pass::default();
     if let Some(answer) = redirect::to_other_name(&treated, &call.facts(request))? {
         return Ok((Some(answer), none));
