@@ -177,6 +177,9 @@ where
     C: Client<B>,
     B: UpstreamBody,
 {
+    if let Some(error) = matched.idle() {
+        return respond(error, shape);
+    }
     if let Some(service) = shared.resources.get(matched.backend.reference()) {
         *request.uri_mut() = matched.path.clone().into();
         let answer = service.clone().oneshot(request).await;
