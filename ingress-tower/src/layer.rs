@@ -178,6 +178,11 @@ impl<C> IngressLayer<C> {
 impl<C> IngressLayer<C> {
     /// Says how requests are treated where neither their route nor its backend says anything else. Default: as the client
     /// does by itself.
+    ///
+    /// Of the backends that it names itself, for a mirror, for error pages, or to ask who may pass, those are found which
+    /// the [`ResourceRegistry`] has or a rule's policy names, too: a table has no others
+    /// ([`Policy::backends`]). What is not found lets nobody pass (503), gets no copies and has no pages. The same holds for
+    /// the policies of backends.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.shared.policy = Some(policy).filter(|policy| !policy.is_empty()).map(Arc::new);
