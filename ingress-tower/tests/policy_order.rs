@@ -10,8 +10,10 @@ use ordered::*;
 
 const PLACES: [usize; 3] = [0, 1, 2];
 
-/// The policies of route, backends and layer, each set where it says.
-fn policies(said: &[(fn(&mut Policy), usize)]) -> [Policy; 3] {
+/// What sets a policy, and whether in that of the route, of its backends or of the layer.
+type Set = (fn(&mut Policy), usize);
+
+fn policies(said: &[Set]) -> [Policy; 3] {
     let mut policies: [Policy; 3] = Default::default();
     said.iter().for_each(|(set, place)| set(&mut policies[*place]));
     policies
