@@ -5,7 +5,7 @@
 mod ordered;
 mod support;
 
-use ingress_core::{Cors, Policy};
+use ingress_core::{Cors, Policy, RateLimit};
 use ordered::*;
 
 const PLACES: [usize; 3] = [0, 1, 2];
@@ -140,5 +140,88 @@ async fn the_whole_order_step_by_step() {
         let first = left.remove(0);
         assert_eq!(told(&world.send().await), first.told, "{}", first.name);
         assert_eq!(world.asked.take().await, first.asked, "{}", first.name);
+    }
+}
+
+/// Any number of policies, anywhere: the first that ends the request answers, or nobody does.
+#[tokio::test]
+async fn of_any_number_the_first_answers() {
+    let external = ENDINGS.iter().position(|ending| ending.slot == "external").unwrap();
+    let mut seed = 1_u64;
+    let mut below = move |most: usize| {
+        // Any numbers will do, as long as they are the same each time.
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % most
+    };
+    for _ in 0..1000 {
+        let few = 2 + below(8);
+        let (mut slots, mut said) = (Vec::new(), Vec::new());
+        let mut is_free = |slot: &'static str| {
+            let is_free = !slots.contains(&slot);
+            slots.push(slot);
+            is_free
+        };
+        let mut passings = Vec::new();
+        for passing in PASSING.iter().filter(|passing| passing.name != "canary") {
+            if below(few) == 0 && is_free(passing.slot) {
+                passings.push(passing.name);
+                said.push((passing.set, below(3)));
+            }
+        }
+        let (mut first, mut endings) = (None, Vec::new());
+        for (number, ending) in ENDINGS.iter().enumerate() {
+            if below(2 * few) == 0 && is_free(ending.slot) {
+                first = first.or(Some((number, ending)));
+                endings.push(ending.name);
+                said.push((ending.set, below(3)));
+            }
+        }
+        let world = World::new(policies(&said)).await;
+        let answer = world.send().await;
+        let (number, want, asked) = match first {
+            Some((number, ending)) => (number, ending.told, ending.asked),
+            None => (ENDINGS.len(), "200", &["layer", "mirror", "shop"][..]),
+        };
+        assert_eq!(told(&answer), want, "{endings:?} {passings:?}");
+        let mut asked = asked.to_vec();
+        if passings.contains(&"external yes") && number > external {
+            asked.push("yes");
+        }
+        if passings.contains(&"error pages") && want.starts_with(['4', '5']) {
+            asked.push("pages");
+        }
+        asked.sort_unstable();
+        assert_eq!(world.asked.take().await, asked, "{endings:?} {passings:?}");
+        let is_edited = passings.contains(&"headers");
+        assert_eq!(answer.headers().contains_key("x-edit"), is_edited, "{endings:?} {passings:?}");
+        let is_open = passings.contains(&"cors");
+        assert_eq!(answer.headers().contains_key("access-control-allow-origin"), is_open, "{endings:?}");
+    }
+}
+
+/// What is left of a rate is told on every end behind it, and on none before it.
+#[tokio::test]
+async fn what_is_left_of_a_rate_is_told_on_every_end_behind_it() {
+    let generous: fn(&mut Policy) = |policy| {
+        policy.client_limits.name = Some("shop".into());
+        policy.client_limits.rate = "1000/s".parse().ok().map(RateLimit::UpTo);
+    };
+    let at_home: Ending = Ending {
+        name: "redirect loop",
+        slot: "redirect",
+        told: "500 redirect_loop",
+        asked: &[],
+        set: |policy| policy.redirect.host = "{host}".parse().ok(),
+    };
+    let rate = ENDINGS.iter().position(|ending| ending.slot == "rate").unwrap();
+    let all = ENDINGS.iter().chain([&at_home]).enumerate().filter(|(_, ending)| ending.slot != "rate");
+    for (number, ending) in all {
+        let world = World::new(policies(&[(ending.set, 0), (generous, 1)])).await;
+        let answer = world.send().await;
+        assert_eq!(told(&answer), ending.told, "{}", ending.name);
+        for field in ["ratelimit", "ratelimit-policy"] {
+            let count = answer.headers().get_all(field).iter().count();
+            assert_eq!(count, usize::from(number > rate), "{} {field}", ending.name);
+        }
     }
 }

@@ -105,13 +105,28 @@ where
     }
     let pass = client_limits::admit(&treated, &call.facts(request))?;
     pass.attend(request);
-    if let Some(answer) = authentication::check(call, request).await.map_err(|error| pass.tell(error))? {
-        return Ok((Some(answer), pass));
+    match within_limits(call, request).await {
+        Ok(answer) => Ok((answer, pass)),
+        Err(error) => Err(pass.tell(error)),
     }
-    if let Some(answer) = redirect::elsewhere(&treated, &call.facts(request))? {
-        return Ok((Some(answer), pass));
+}
+
+/// Decides about a request that was counted.
+async fn within_limits<C, B>(
+    call: &mut Call<C>,
+    request: &mut Request<Body>,
+) -> Result<Option<Response<Body>>, Error>
+where
+    C: Client<B>,
+    B: UpstreamBody,
+{
+    if let Some(answer) = authentication::check(call, request).await? {
+        return Ok(Some(answer));
     }
-    Ok((fixed::answer(&treated, request)?, pass))
+    match redirect::elsewhere(&call.treated, &call.facts(request))? {
+        Some(answer) => Ok(Some(answer)),
+        None => fixed::answer(&call.treated, request),
+    }
 }
 
 /// Compresses the answer, and lets the layers of the embedding program do what they do.
