@@ -87,6 +87,8 @@ const MAX_TARGET_LEN: usize = 8 * 1024;
 /// A request that a route takes.
 pub(crate) struct Matched {
     pub(crate) backend: Arc<Backend>,
+    /// Whether it is not to be asked, since none of those that share the requests has any weight.
+    pub(crate) is_idle: bool,
     pub(crate) path: PathAndQuery,
     pub(crate) policy: Option<Arc<Treated>>,
     /// The backends that the policy names besides.
@@ -176,6 +178,11 @@ impl<C> IngressLayer<C> {
 impl<C> IngressLayer<C> {
     /// Says how requests are treated where neither their route nor its backend says anything else. Default: as the client
     /// does by itself.
+    ///
+    /// Of the backends that it names itself, for a mirror, for error pages, or to ask who may pass, those are found which
+    /// the [`ResourceRegistry`] has or a rule's policy names, too: a table has no others
+    /// ([`Policy::backends`]). What is not found lets nobody pass (503), gets no copies and has no pages. The same holds for
+    /// the policies of backends.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.shared.policy = Some(policy).filter(|policy| !policy.is_empty()).map(Arc::new);
@@ -273,7 +280,7 @@ impl<C> Shared<C> {
             let asked = || Asked { parts, host, path, client: client() };
             let own = (self.policy.as_ref(), &self.state);
             let spread = Spread::new(&found, own, &self.resources, &self.ids, asked);
-            let Spread { backend, policy, key, session } =
+            let Spread { backend, is_idle, policy, key, session } =
                 spread.ok_or_else(|| Error::new(Kind::NoEndpoint))?;
             let prefix = policy::prefix(policy.as_deref().map(|policy| &**policy), found.route);
             let others = policy.iter().flat_map(|policy| policy.backends());
@@ -281,6 +288,7 @@ impl<C> Shared<C> {
             let recorded = self.record_choices.then(|| table.generation());
             Ok::<_, Error>(Some((
                 backend.clone(),
+                is_idle,
                 policy,
                 others,
                 Captures::of(&found, path),
@@ -290,11 +298,11 @@ impl<C> Shared<C> {
                 recorded,
             )))
         })?;
-        let Some((backend, policy, others, captures, prefix, key, session, recorded)) = found else {
+        let Some((backend, is_idle, policy, others, captures, prefix, key, session, recorded)) = found else {
             return Ok(None);
         };
         let path = forwarded_path(&parts.uri, path)?;
-        Ok(Some(Matched { backend, path, policy, others, captures, prefix, key, session, recorded }))
+        Ok(Some(Matched { backend, is_idle, path, policy, others, captures, prefix, key, session, recorded }))
     }
 
     /// What holds where nothing else is said.
@@ -333,8 +341,13 @@ impl<C: fmt::Debug> fmt::Debug for Shared<C> {
 impl Matched {
     /// A request of the gateway's own.
     pub(crate) fn aside(backend: Arc<Backend>, path: PathAndQuery) -> Self {
-        let (policy, others, captures, prefix, key, session, recorded) = Default::default();
-        Self { backend, path, policy, others, captures, prefix, key, session, recorded }
+        let (is_idle, policy, others, captures, prefix, key, session, recorded) = Default::default();
+        Self { backend, is_idle, path, policy, others, captures, prefix, key, session, recorded }
+    }
+
+    /// Nobody answers, if that is so.
+    pub(crate) fn idle(&self) -> Option<Error> {
+        self.is_idle.then(|| Error::new(Kind::NoEndpoint))
     }
 
     pub(crate) fn no_resource(&self) -> Error {

@@ -143,6 +143,9 @@ where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     let shape = Shape::of(request.method(), request.headers());
+    if let Some(error) = matched.idle() {
+        return ResponseFuture::ready(respond(error, shape));
+    }
     if let Some(service) = shared.resources.get(matched.backend.reference()) {
         *request.uri_mut() = matched.path.clone().into();
         let answer = service.clone().oneshot(request);

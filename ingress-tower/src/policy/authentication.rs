@@ -10,12 +10,11 @@ use crate::proxy::headers;
 use crate::{Body, Error};
 
 /// What a check comes to.
-#[allow(clippy::large_enum_variant, reason = "there is one at a time, and not for long")]
 pub(super) enum Verdict {
     /// It is proved.
     Proved,
     /// It is not; the client is answered this.
-    Answer(Response<Body>),
+    Answer(Box<Response<Body>>),
     /// It is not, and the client is told why.
     Refused(Error),
 }
@@ -60,7 +59,7 @@ where
     if any && treated.access.allow.is_some() && treated.access.admits(call.client) {
         return Ok(None);
     }
-    // The first that is not proved is what the client is told, with all the ways to prove who it is.
+    // Of what is not proved the client is told one thing, with all the ways to prove who it is.
     let mut missing = None;
     macro_rules! step {
         ($value:expr, $check:expr) => {
@@ -90,9 +89,15 @@ where
 }
 
 impl Verdict {
-    /// What is told where neither is proved.
+    /// What is told where neither is proved: what stands first, but that a client without a certificate is rather told what
+    /// it can do about it. A browser asks for a password, and never again for a certificate.
     fn either(first: Option<Self>, other: Self) -> Self {
         match (first, other) {
+            (Some(Self::Refused(first)), other)
+                if first.kind() == Kind::NoCertificate && other.is_something_to_do() =>
+            {
+                other
+            }
             (Some(Self::Refused(first)), Self::Refused(other)) => {
                 let is_asked = first.kind() == Kind::Unauthorized && other.kind() == Kind::Unauthorized;
                 let fields = other.fields().filter(|_| is_asked);
@@ -107,10 +112,19 @@ impl Verdict {
         }
     }
 
+    /// Whether it challenges the client, or is what a service says about it.
+    fn is_something_to_do(&self) -> bool {
+        match self {
+            Self::Refused(error) => error.kind() == Kind::Unauthorized,
+            Self::Answer(_) => true,
+            Self::Proved => false,
+        }
+    }
+
     fn into_answer(self) -> Result<Option<Response<Body>>, Error> {
         match self {
             Self::Proved => Ok(None),
-            Self::Answer(answer) => Ok(Some(answer)),
+            Self::Answer(answer) => Ok(Some(*answer)),
             Self::Refused(error) => Err(error),
         }
     }

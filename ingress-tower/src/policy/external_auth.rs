@@ -196,7 +196,7 @@ fn refusal(needed: &ExternalAuth, facts: &Facts<'_>, parts: Parts, body: Bytes) 
         Err(error) => return Verdict::Refused(error),
     }
     *answer.status_mut() = status;
-    Verdict::Answer(answer)
+    Verdict::Answer(Box::new(answer))
 }
 
 /// Whether whoever asks shows pages to somebody: it asks for a page, and not for a part of one or by a script.

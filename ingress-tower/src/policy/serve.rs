@@ -40,7 +40,7 @@ where
     let treated = call.treated.clone();
     let edits = headers::of_answer(&treated, &call.facts(&request));
     // Whoever may not send requests may not ask what scripts may do either.
-    let may_ask = !cors::is_preflight(&request) || access::check(&treated, call.client).is_ok();
+    let may_ask = !cors::is_preflight(&request) || admit(&treated, call.client).is_ok();
     let mut answer = match treated.prepared.cors.as_ref().filter(|_| may_ask) {
         Some(cors) => cors.around(request, move |request| Box::pin(guarded(call, request))).await,
         None => guarded(call, request).await,
@@ -79,6 +79,12 @@ where
     }
 }
 
+/// Refuses whoever may not send requests, and everybody where nobody knows who may.
+fn admit(treated: &Treated, client: Option<IpAddr>) -> Result<(), Error> {
+    access::check(treated, client)?;
+    treated.prepared.custom.check()
+}
+
 /// Decides about a request before it goes anywhere. The answer is there where no endpoint is asked.
 async fn guard<C, B>(
     call: &mut Call<C>,
@@ -89,8 +95,7 @@ where
     B: UpstreamBody,
 {
     let treated = call.treated.clone();
-    access::check(&treated, call.client)?;
-    treated.prepared.custom.check()?;
+    admit(&treated, call.client)?;
     let none = client_limits::Pass::default();
     if let Some(answer) = redirect::to_other_name(&treated, &call.facts(request))? {
         return Ok((Some(answer), none));
@@ -100,13 +105,28 @@ where
     }
     let pass = client_limits::admit(&treated, &call.facts(request))?;
     pass.attend(request);
-    if let Some(answer) = authentication::check(call, request).await.map_err(|error| pass.tell(error))? {
-        return Ok((Some(answer), pass));
+    match within_limits(call, request).await {
+        Ok(answer) => Ok((answer, pass)),
+        Err(error) => Err(pass.tell(error)),
     }
-    if let Some(answer) = redirect::elsewhere(&treated, &call.facts(request))? {
-        return Ok((Some(answer), pass));
+}
+
+/// Decides about a request that was counted.
+async fn within_limits<C, B>(
+    call: &mut Call<C>,
+    request: &mut Request<Body>,
+) -> Result<Option<Response<Body>>, Error>
+where
+    C: Client<B>,
+    B: UpstreamBody,
+{
+    if let Some(answer) = authentication::check(call, request).await? {
+        return Ok(Some(answer));
     }
-    Ok((fixed::answer(&treated, request)?, pass))
+    match redirect::elsewhere(&call.treated, &call.facts(request))? {
+        Some(answer) => Ok(Some(answer)),
+        None => fixed::answer(&call.treated, request),
+    }
 }
 
 /// Compresses the answer, and lets the layers of the embedding program do what they do.
@@ -172,6 +192,9 @@ where
     C: Client<B>,
     B: UpstreamBody,
 {
+    if let Some(error) = matched.idle() {
+        return respond(error, shape);
+    }
     if let Some(service) = shared.resources.get(matched.backend.reference()) {
         *request.uri_mut() = matched.path.clone().into();
         let answer = service.clone().oneshot(request).await;

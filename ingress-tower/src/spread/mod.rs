@@ -43,6 +43,8 @@ pub(crate) struct Asked<'r> {
 /// Where a request goes.
 pub(crate) struct Spread<'t> {
     pub(crate) backend: &'t Arc<Backend>,
+    /// Whether it is one of several none of which has any weight: then nobody answers.
+    pub(crate) is_idle: bool,
     pub(crate) policy: Option<Arc<Treated>>,
     /// What endpoints are told apart by.
     pub(crate) key: Option<u64>,
@@ -52,7 +54,8 @@ pub(crate) struct Spread<'t> {
 
 impl<'t> Spread<'t> {
     /// The backend of a route that a request goes to: which it asks for where there is a canary, where the client has been
-    /// before, or whose turn it is. Nothing where several share the requests and none of them has any weight.
+    /// before, or whose turn it is. Where several share the requests and none of them has any weight, it is one that is not to be
+    /// asked; nothing where there is none at all.
     pub(crate) fn new(
         found: &RouteMatch<'t>,
         (own, state): (Option<&Arc<Policy>>, &Arc<State>),
@@ -64,8 +67,12 @@ impl<'t> Spread<'t> {
         let of = |backend: &Backend| policy::of(state, [route, backend.policy(), own]);
         let is_plain = route.is_none() && own.is_none();
         if is_plain && found.backends().all(|(backend, _)| backend.policy().is_none()) {
-            let backend = found.backend(|split| Turn::Ticket(tickets::next(split)))?;
-            return Some(Self { backend, policy: None, key: None, session: None });
+            return match found.backend(|split| Turn::Ticket(tickets::next(split))) {
+                Some(backend) => {
+                    Some(Self { backend, is_idle: false, policy: None, key: None, session: None })
+                }
+                None => Self::idle(found, None),
+            };
         }
         let asked = asked();
         let session = |backend: &Backend| Session::of(backend, &*of(backend)?, ids, asked.parts);
@@ -81,13 +88,21 @@ impl<'t> Spread<'t> {
                     Some(canary) => canary.home(&mut homes),
                     None => homes.next(),
                 };
-                let backend = home.or_else(|| found.backend(turn))?;
+                let Some(backend) = home.or_else(|| found.backend(turn)) else {
+                    return Self::idle(found, policy::of(state, [route, None, own]));
+                };
                 canary.map_or(backend, |canary| canary.unless_deserted(backend))
             }
         };
         let policy = of(backend);
         let key = policy.as_ref().and_then(|policy| key::of(policy, asked));
-        Some(Self { backend, policy, key, session: session(backend) })
+        Some(Self { backend, is_idle: false, policy, key, session: session(backend) })
+    }
+
+    /// What is said of backends that are not asked does not count.
+    fn idle(found: &RouteMatch<'t>, policy: Option<Arc<Treated>>) -> Option<Self> {
+        let (backend, _) = found.backends().next()?;
+        Some(Self { backend, is_idle: true, policy, key: None, session: None })
     }
 }
 
