@@ -98,6 +98,10 @@ impl Verdict {
             {
                 other
             }
+            // A browser that is sent to sign in can do more about it than one that is told a scheme.
+            (Some(Self::Refused(_)), Self::Answer(other)) if other.status().is_redirection() => {
+                Self::Answer(other)
+            }
             (Some(Self::Refused(first)), Self::Refused(other)) => {
                 let is_asked = first.kind() == Kind::Unauthorized && other.kind() == Kind::Unauthorized;
                 let fields = other.fields().filter(|_| is_asked);
@@ -126,6 +130,35 @@ impl Verdict {
             Self::Proved => Ok(None),
             Self::Answer(answer) => Ok(Some(*answer)),
             Self::Refused(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_client_can_do_about_it_is_told_first() {
+        let refused = |kind| Verdict::Refused(Error::new(kind));
+        let answer = |status: u16| {
+            let answer = Response::builder().status(status).body(Body::empty());
+            Verdict::Answer(Box::new(answer.unwrap()))
+        };
+        let status = |verdict: Verdict| match verdict.into_answer() {
+            Ok(answer) => answer.unwrap().status().as_u16(),
+            Err(error) => error.status().as_u16(),
+        };
+        for (first, other, want) in [
+            (refused(Kind::NoCertificate), refused(Kind::Unauthorized), 401),
+            (refused(Kind::NoCertificate), answer(302), 302),
+            (refused(Kind::Unauthorized), answer(302), 302),
+            (refused(Kind::Unauthorized), answer(403), 401),
+            (refused(Kind::AuthFailed), answer(403), 503),
+            (answer(302), refused(Kind::Unauthorized), 302),
+            (refused(Kind::Unauthorized), refused(Kind::AuthFailed), 401),
+        ] {
+            assert_eq!(status(Verdict::either(Some(first), other)), want);
         }
     }
 }
