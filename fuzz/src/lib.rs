@@ -3,11 +3,13 @@
 //! `cargo fuzz run NAME` drives them with the nightly compiler; `tests/corpus.rs` runs them over `corpus/` with
 //! any. A crash becomes a file of `corpus/NAME/`, named after what it showed.
 
+mod annotations;
 mod objects;
 #[path = "../../ingress-core/tests/oracle/mod.rs"]
 mod oracle;
 mod table;
 
+pub use annotations::annotations;
 pub use objects::{Asked, Objects, objects};
 pub use table::{Case, table_oracle};
 
