@@ -102,7 +102,9 @@ pub fn manifest(data: &[u8]) {
         assert!(keys.len() < manifests.len() || table == build(&reversed), "{text}");
         for found in table.routes() {
             let choice = Choice::new(Draw::at(0), None);
-            let _ = found.backends().map(|(backend, _)| backend.endpoints().choose(&choice).is_ok()).count();
+            for (backend, _) in found.backends() {
+                let _ = backend.endpoints().choose(&choice);
+            }
         }
         for finding in table.diagnostics() {
             assert!(!finding.to_string().is_empty());
