@@ -79,3 +79,23 @@ fn objects() {
     // Seeds of which the oracle can read nothing show little.
     assert!(all.taken > 20 && all.plain > all.taken + 10, "{all:?}");
 }
+
+#[test]
+fn annotations() {
+    let seeds = seeds("annotations");
+    assert!(seeds.len() >= 30, "only {} seeds", seeds.len());
+    for (number, (name, seed)) in seeds.iter().enumerate() {
+        println!("annotations/{name}");
+        fuzz::annotations(seed);
+        fuzz::annotations(&[&seed[..seed.len() / 2], &seeds[(number + 7) % seeds.len()].1].concat());
+        // There are too many of them to change each at every place.
+        for at in (0..seed.len()).step_by(seed.len() / 4 + 1) {
+            fuzz::annotations(&seed[..at]);
+            for byte in [0, b'/', b'@', b':', b'\n', b' ', b'{', b'0'] {
+                let mut changed = seed.clone();
+                changed[at] = byte;
+                fuzz::annotations(&changed);
+            }
+        }
+    }
+}

@@ -52,4 +52,4 @@ pub use secret::{CheckKeys, LoadCertificate, LoadTrust, TlsData};
 pub use store::{Change, Counts, Store};
 #[cfg(feature = "client")]
 use translate::causes;
-pub use translate::{Annotation, Scope, ValueKind, annotations, translate};
+pub use translate::{Annotation, Scope, Unreadable, ValueKind, annotations, translate};

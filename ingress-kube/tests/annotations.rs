@@ -6,6 +6,7 @@ mod common;
 
 use common::annotated::{NONE, ingress, ours, services, shown};
 use common::findings;
+use common::samples::{SAMPLES, Sample};
 use ingress_core::{RequestHead, RequestHost, RequestPath};
 use ingress_kube::manifests::parse_manifests;
 use ingress_kube::{Config, DEFAULT_CONTROLLER, Store, annotations, translate};
@@ -143,7 +144,7 @@ fn the_default_backend_has_no_conditions() {
     assert_eq!(table.routes().len(), 1);
 }
 
-/// Any text, or one that is nearly a value.
+/// Any text, or one that is a value of some annotation, or nearly one.
 fn value() -> impl Strategy<Value = String> {
     let part = prop::sample::select(vec![
         "prefix",
@@ -166,15 +167,24 @@ fn value() -> impl Strategy<Value = String> {
         "4294967296",
         "*",
     ]);
-    prop_oneof![any::<String>(), prop::collection::vec(part, 0..12).prop_map(|parts| parts.concat())]
+    let sample = || {
+        let values: Vec<_> = SAMPLES.iter().flat_map(Sample::values).collect();
+        prop::sample::select(values)
+    };
+    prop_oneof![
+        any::<String>(),
+        prop::collection::vec(part, 0..12).prop_map(|parts| parts.concat()),
+        sample().prop_map(str::to_owned),
+        (sample(), sample()).prop_map(|(one, other)| format!("{one}{other}")),
+    ]
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// No value panics, in an Ingress or in parameters, and none costs another Ingress anything.
     #[test]
-    fn no_value_panics(number in 0..6usize, name in "[a-z-]{0,9}", text in value(), path in value(), specific in any::<bool>()) {
+    fn no_value_panics(number in 0..annotations().len() + 8, name in "[a-z-]{0,9}", text in value(), path in value(), specific in any::<bool>()) {
         let name = annotations().get(number).map_or(&*name, |known| known.name);
         let kind = if specific { "ImplementationSpecific" } else { "Prefix" };
         let ingress = |host: &str, annotations: serde_json::Value, path: &str, kind: &str| json!({

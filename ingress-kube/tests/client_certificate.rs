@@ -95,7 +95,7 @@ fn words_that_cannot_be_used_open_nothing() {
             &[("client-certificate", "required")],
             None,
             true,
-            "warning[ING016]: {AT}client-certificate]: the annotation has no effect: nothing says who may issue certificates, so until then these paths answer 503; write ingress.gateway/client-ca-secret, too",
+            "warning[ING016]: {AT}client-certificate]: the annotation has no effect: nothing says who may issue certificates, so these paths answer 503; write ingress.gateway/client-ca-secret, too",
         ),
         (
             &[("client-certificate", "optional")],

@@ -79,6 +79,20 @@ fn what_has_no_effect_or_cannot_be_served_is_said() {
             false,
         ),
         (
+            &[PASS, ("match-method", "GET")],
+            &[("a.example", &["/"])],
+            "error[ING023]: {at}spec.rules[0]: what requests must meet cannot be seen in connections that are not decrypted, so the rule is not served; leave out ingress.gateway/tls-passthrough, or the annotations match-*",
+            false,
+            false,
+        ),
+        (
+            &[PASS, ("match-method", "get")],
+            &[("a.example", &["/"])],
+            "error[ING023]: {at}metadata.annotations[ingress.gateway/match-method]: no rule with this condition is served, because it cannot be read: methods are case-sensitive: \"get\"; write GET",
+            false,
+            false,
+        ),
+        (
             &[("tls-passthrough", "on")],
             &[("a.example", &["/"])],
             "error[ING023]: {at}metadata.annotations[ingress.gateway/tls-passthrough]: \"on\" is neither true nor false; write true or false; until then these paths answer 503",

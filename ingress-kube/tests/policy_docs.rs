@@ -9,10 +9,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use ingress_kube::{Annotation, Scope, ValueKind, annotations};
+use ingress_kube::{Annotation, Scope, Unreadable, ValueKind, annotations};
 
-const HEAD: &str =
-    "| annotation | says | type | where | where nobody says anything | test |\n|---|---|---|---|---|---|\n";
+const HEAD: &str = "| annotation | says | type | where | where nobody says anything | unreadable | test |\n|---|---|---|---|---|---|---|\n";
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -31,6 +30,17 @@ fn kind(value: ValueKind) -> &'static str {
     }
 }
 
+fn becomes(unreadable: Unreadable) -> &'static str {
+    match unreadable {
+        Unreadable::Never => "cannot be",
+        Unreadable::LeftOut => "left out",
+        Unreadable::Strictest => "strictest",
+        Unreadable::Closed => "**503**",
+        Unreadable::NotServed => "**not served**",
+        _ => "?",
+    }
+}
+
 /// `I` is an Ingress, `C` a class, `S` a Service, `G` a gateway.
 fn places(scope: Scope) -> String {
     let places = [
@@ -43,9 +53,10 @@ fn places(scope: Scope) -> String {
 }
 
 fn row(annotation: &Annotation, test: &str) -> String {
-    let Annotation { name, meaning, default, value, scope, .. } = annotation;
+    let Annotation { name, meaning, default, value, scope, unreadable, .. } = annotation;
     let meaning = meaning.replace('|', "\\|");
-    format!("| `{name}` | {meaning} | {} | {} | {default} | {test} |\n", kind(*value), places(*scope))
+    let (kind, places, becomes) = (kind(*value), places(*scope), becomes(*unreadable));
+    format!("| `{name}` | {meaning} | {kind} | {places} | {default} | {becomes} | {test} |\n")
 }
 
 /// The name in a row, and the test in its last column.
@@ -63,7 +74,8 @@ fn with_tables(page: &str) -> String {
             out.push_str("\n## ");
         }
         let policy = section.lines().next().unwrap().to_lowercase();
-        let own: Vec<_> = annotations().iter().filter(|annotation| annotation.policy == policy).collect();
+        let own: Vec<_> =
+            annotations().iter().filter(|annotation| annotation.policy.to_lowercase() == policy).collect();
         let table = section.find("\n| annotation |").map(|at| at + 1).filter(|_| !own.is_empty());
         out.push_str(table.map_or(section, |at| &section[..at]));
         if !own.is_empty() {

@@ -93,6 +93,22 @@ fn what_is_said_and_what_is_wrong() {
         ),
         (
             plain,
+            &[("backend-ca-secret", "other/ca")],
+            set(|policy| policy.tls.trust = Some(Trust::none())),
+            Some(format!(
+                "{at}backend-ca-secret]: the Secret must be in the same namespace: \"other/ca\", so no endpoint is trusted; write just its name"
+            )),
+        ),
+        (
+            plain,
+            &[("backend-verify", "on")],
+            set(|policy| policy.tls.verify = Some(true)),
+            Some(format!(
+                "{at}backend-verify]: \"on\" is neither true nor false, so certificates are checked; write true or false"
+            )),
+        ),
+        (
+            plain,
             &[("backend-protocol", "fcgi")],
             Policy::default(),
             Some(format!(

@@ -174,7 +174,8 @@ fn translate_rule(
         return None;
     }
     if subject.settings.passes_tls {
-        let passing = Passing { stored, config: subject.config, policy: subject.policy.as_ref() };
+        let Subject { stored, config, settings, policy, .. } = subject;
+        let passing = Passing { stored, config, settings, policy: policy.as_ref() };
         passing.translate(&host, index, paths, out);
         return Some(host);
     }

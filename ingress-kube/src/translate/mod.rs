@@ -64,7 +64,7 @@ use ingress_core::{
     Code, Diagnostic, HostMatch, ObjectRef, PathMatch, Policy, RouteTableBuilder, Rule, Source, UnservedRule,
 };
 
-pub use annotations::{Annotation, Scope, ValueKind, annotations};
+pub use annotations::{Annotation, Scope, Unreadable, ValueKind, annotations};
 pub(crate) use annotations::{Fault, Settings, Vain};
 pub(crate) use backends::Served;
 #[cfg(feature = "client")]

@@ -4,7 +4,7 @@
 use ingress_core::{BackendRef, CalleeAddress, Code, PortRef, ServiceRef};
 
 use super::Output;
-use super::annotations::{self, Found, NamedSecret, Settings};
+use super::annotations::{self, Fault, Found, NamedSecret, Settings};
 use super::backend::{Place, Use};
 use super::key::Key;
 use crate::store::Stored;
@@ -41,7 +41,7 @@ pub(super) fn read<O>(
                 (named.put)(settings.policy_mut(), named.callee(CalleeAddress::Backend(backend)));
             }
             Ok(Found::Elsewhere(callee)) => (named.put)(settings.policy_mut(), callee),
-            Err((message, help)) => {
+            Err(Fault { message, help }) => {
                 settings.policy_mut().access.closed = true;
                 let field = annotations::field(named.annotation);
                 out.find(Code::InvalidAnnotation, &stored.source, field, message, help);

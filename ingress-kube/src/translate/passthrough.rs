@@ -5,8 +5,9 @@ use std::sync::Arc;
 use ingress_core::{Code, Diagnostic, HostMatch, Policy, Rule, Source};
 use k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress};
 
+use super::annotations::Settings;
 use super::backend::Place;
-use super::{Output, annotations, backend, with_policy};
+use super::{Output, annotations, backend, path, with_policy};
 use crate::Config;
 use crate::store::Stored;
 
@@ -15,6 +16,7 @@ pub(super) struct Passing<'a> {
     pub(super) stored: &'a Stored<Ingress>,
     pub(super) config: &'a Config,
     pub(super) policy: Option<&'a Arc<Policy>>,
+    pub(super) settings: &'a Settings<'a>,
 }
 
 impl Passing<'_> {
@@ -37,6 +39,18 @@ impl Passing<'_> {
             let help = format!("write a host, or leave out {}", annotations::key(annotations::PASSTHROUGH));
             return out.refuse(Some(host), None, refusal(message, &help));
         }
+        match self.settings.conditions() {
+            Err(finding) => return out.refuse(Some(host), None, finding.clone()),
+            Ok(conditions) if !conditions.is_empty() => {
+                let message = "what requests must meet cannot be seen in connections that are not decrypted, so the rule is not served";
+                let help = format!(
+                    "leave out {}, or the annotations match-*",
+                    annotations::key(annotations::PASSTHROUGH)
+                );
+                return out.refuse(Some(host), None, refusal(message, &help));
+            }
+            Ok(_) => {}
+        }
         let is_root = |path: &&HTTPIngressPath| path.path.as_deref().unwrap_or("/") == "/";
         let root = paths.iter().enumerate().find(|(_, path)| is_root(path));
         let Some((number, root)) = root else {
@@ -44,6 +58,11 @@ impl Passing<'_> {
                 "there is no path / whose backend could take connections, so the rule is not served";
             return out.refuse(Some(host), None, refusal(message, "write the path / with a backend"));
         };
+        if let (Some(Err(finding)), path::IMPLEMENTATION_SPECIFIC) =
+            (&self.settings.path_syntax, &*root.path_type)
+        {
+            return out.refuse(Some(host), None, finding.clone());
+        }
         for (other, _) in paths.iter().enumerate().filter(|(other, _)| *other != number) {
             let message = "the path has no effect: connections are not decrypted, and go to the backend of /";
             let field = format!("{field}.http.paths[{other}]");

@@ -3,6 +3,7 @@
 
 pub(crate) mod annotated;
 pub(crate) mod pretended;
+pub(crate) mod samples;
 
 use std::sync::Arc;
 

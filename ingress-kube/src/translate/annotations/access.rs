@@ -2,7 +2,7 @@
 
 use ingress_core::Networks;
 
-use super::list::{Annotation, Report, Scope, ValueKind};
+use super::list::{Annotation, Report, Scope, Unreadable, ValueKind};
 use super::policy::Treatment;
 use super::{Fault, values};
 
@@ -14,6 +14,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "everybody",
         value: ValueKind::Text,
         scope: Scope::Gateway,
+        unreadable: Unreadable::Closed,
         read: |settings, text, report| {
             let networks = read(&mut settings.treatment, text, report);
             settings.treatment.policy.access.allow = networks;
@@ -26,6 +27,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "nobody",
         value: ValueKind::Text,
         scope: Scope::Gateway,
+        unreadable: Unreadable::Closed,
         read: |settings, text, report| {
             let networks = read(&mut settings.treatment, text, report);
             settings.treatment.policy.access.deny = networks;
@@ -38,6 +40,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`all`",
         value: ValueKind::Text,
         scope: Scope::Gateway,
+        unreadable: Unreadable::Strictest,
         read: |settings, text, report| {
             let any = require(text).unwrap_or_else(|fault| {
                 report(fault);
@@ -53,7 +56,7 @@ fn read(treatment: &mut Treatment, text: &str, report: Report<'_>) -> Option<Net
     match networks(text) {
         Ok(networks) => Some(networks),
         Err(fault) => {
-            report(fault);
+            report(fault.closing());
             treatment.policy.access.closed = true;
             None
         }
@@ -73,8 +76,7 @@ fn require(text: &str) -> Result<bool, Fault> {
 }
 
 fn networks(text: &str) -> Result<Networks, Fault> {
-    let help =
-        "write IP addresses and ranges, such as 10.0.0.0/8, 192.0.2.1; until then these paths answer 503";
+    let help = "write IP addresses and ranges, such as 10.0.0.0/8, 192.0.2.1";
     match text.parse::<Networks>() {
         Ok(networks) if networks.is_empty() => Err(Fault::new("no address is named", help)),
         Ok(networks) => Ok(networks),

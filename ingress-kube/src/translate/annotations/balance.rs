@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::HeaderName;
 use ingress_core::{Affinity, AffinityCookie, Algorithm, HashKey, Policy};
 
-use super::list::{Annotation, Scope, ValueKind, treat};
+use super::list::{Annotation, Scope, Unreadable, ValueKind, treat};
 use super::values::{self, DAY, keyword, keyword_and_rest};
 use super::{Fault, Vain, affinity_cookie};
 
@@ -20,6 +20,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`round-robin`",
         value: ValueKind::Text,
         scope: Scope::Service,
+        unreadable: Unreadable::LeftOut,
         read: treat!(balancing.algorithm, algorithm),
     },
     Annotation {
@@ -29,6 +30,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`source-address`; shares go by nothing",
         value: ValueKind::Text,
         scope: Scope::Service,
+        unreadable: Unreadable::LeftOut,
         read: treat!(balancing.hash_key, hash_key),
     },
     Annotation {
@@ -38,6 +40,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`none`",
         value: ValueKind::Text,
         scope: Scope::Service,
+        unreadable: Unreadable::LeftOut,
         read: treat!(balancing.affinity, affinity),
     },
     Annotation {
@@ -47,6 +50,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`ingress-affinity; Path=/; SameSite=Lax`",
         value: ValueKind::Text,
         scope: Scope::Service,
+        unreadable: Unreadable::LeftOut,
         read: treat!(balancing.cookie, affinity_cookie::parse),
     },
     Annotation {
@@ -56,6 +60,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`keep`",
         value: ValueKind::Text,
         scope: Scope::Service,
+        unreadable: Unreadable::LeftOut,
         read: treat!(balancing.moves_on_failure, moves_on_failure),
     },
     Annotation {
@@ -65,6 +70,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`0`",
         value: ValueKind::Duration,
         scope: Scope::Service,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.slow_start.window, |text| values::time(text, Duration::ZERO..=DAY)),
     },
     Annotation {
@@ -74,6 +80,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`10%`",
         value: ValueKind::Percent,
         scope: Scope::Service,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.slow_start.minimum, values::percent),
     },
 ];

@@ -3,7 +3,7 @@
 use ingress_core::{BasicAuth, OwnField, Policy, Users};
 use k8s_openapi::api::core::v1::Secret;
 
-use super::list::{Annotation, Scope, ValueKind, treat};
+use super::list::{Annotation, Scope, Unreadable, ValueKind, treat};
 use super::named::{self, NamedSecret};
 use super::{CLOSED, Fault, Vain, values};
 use crate::secret;
@@ -20,6 +20,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "nobody needs a password",
         value: ValueKind::Text,
         scope: Scope::Ingress,
+        unreadable: Unreadable::Closed,
         read: |settings, text, report| {
             settings.treatment.basic.is_named = true;
             match named::secret_name(text) {
@@ -38,6 +39,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`Restricted`",
         value: ValueKind::Text,
         scope: Scope::Class,
+        unreadable: Unreadable::LeftOut,
         read: treat!(basic.realm, realm),
     },
     Annotation {
@@ -47,6 +49,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "it is not told",
         value: ValueKind::Text,
         scope: Scope::Class,
+        unreadable: Unreadable::Closed,
         read: |settings, text, report| match user_header(text) {
             Ok(field) => settings.treatment.basic.user_field = Some(field),
             Err(fault) => {
@@ -62,6 +65,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`false`",
         value: ValueKind::Switch,
         scope: Scope::Class,
+        unreadable: Unreadable::LeftOut,
         read: treat!(basic.forward, forward),
     },
 ];

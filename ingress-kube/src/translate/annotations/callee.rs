@@ -11,8 +11,6 @@ use super::{Fault, rewrite};
 use crate::translate::external_name;
 use crate::{Config, Store};
 
-/// Until what is wrong is put right, nobody may send requests.
-const CLOSED: &str = "until then these paths answer 503";
 const CLUSTER: [&str; 2] = [".svc", ".svc.cluster.local"];
 
 /// Whom an annotation names, and the path that is asked for there. What cannot be asked closes the paths, for what is asked
@@ -138,7 +136,7 @@ fn url(protocol: Protocol, rest: &str) -> Result<(Target, &str), Fault> {
 
 fn fault(why: &str, text: &str, help: &str) -> Fault {
     let message = if text.is_empty() { why.to_owned() } else { format!("{why}: {text:?}") };
-    Fault::new(message, format!("{help}; {CLOSED}"))
+    Fault::new(message, help).closing()
 }
 
 // ===== impl NamedCallee =====
@@ -151,12 +149,12 @@ impl NamedCallee {
         namespace: &str,
         store: &Store,
         config: &Config,
-    ) -> Result<Found, (String, String)> {
+    ) -> Result<Found, Fault> {
         let (host, port, protocol) = match &self.target {
             Target::Service(name, port) => return Ok(Found::Service(name.clone(), port.clone())),
             Target::Url(host, port, protocol) => (host, *port, *protocol),
         };
-        let closed = |message: String, help: &str| (message, format!("{help}; {CLOSED}"));
+        let closed = |message: String, help: &str| Fault::new(message, help).closing();
         if let Some(name) = own_service(host.as_str(), namespace) {
             if protocol.is_tls() {
                 let help = format!(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ingress_core::{Canary, CanaryHeader, Policy};
 
-use super::list::{Annotation, Scope, ValueKind, treat};
+use super::list::{Annotation, Scope, Unreadable, ValueKind, treat};
 use super::policy::Treatment;
 use super::{Fault, Settings, Vain, values};
 
@@ -19,6 +19,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "there is no canary",
         value: ValueKind::Text,
         scope: Scope::Ingress,
+        unreadable: Unreadable::LeftOut,
         read: treat!(canary.service, service),
     },
     Annotation {
@@ -28,6 +29,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`0%`",
         value: ValueKind::Percent,
         scope: Scope::Class,
+        unreadable: Unreadable::LeftOut,
         read: treat!(canary.weight, values::percent),
     },
     Annotation {
@@ -37,6 +39,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "no field decides",
         value: ValueKind::Text,
         scope: Scope::Class,
+        unreadable: Unreadable::LeftOut,
         read: treat!(canary.header, header),
     },
     Annotation {
@@ -46,6 +49,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "no cookie decides",
         value: ValueKind::Text,
         scope: Scope::Class,
+        unreadable: Unreadable::LeftOut,
         read: treat!(canary.cookie, cookie),
     },
 ];

@@ -2,9 +2,9 @@
 
 use ingress_core::{ClientCertificate, Policy};
 
-use super::list::{Annotation, Scope, ValueKind, read_to};
+use super::list::{Annotation, Scope, Unreadable, ValueKind, read_to};
 use super::named::{self, NamedSecret};
-use super::{Fault, Vain, values};
+use super::{CLOSED, Fault, Vain, values};
 
 const SECRET: &str = "client-ca-secret";
 
@@ -16,14 +16,14 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "no client is asked for a certificate",
         value: ValueKind::Text,
         scope: Scope::Ingress,
+        unreadable: Unreadable::Closed,
         read: |settings, text, report| match named::secret_name(text) {
             Ok(name) => {
                 settings.treatment.client_certificate.ca_is_named = true;
                 settings.treatment.secrets.push(client_ca(name));
             }
             Err(fault) => {
-                let help = format!("{}; until then these paths answer 503", fault.help);
-                report(Fault::new(fault.message, help));
+                report(fault.closing());
                 settings.treatment.client_certificate.ca_is_named = true;
                 settings.treatment.policy.access.closed = true;
             }
@@ -36,6 +36,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`required`",
         value: ValueKind::Text,
         scope: Scope::Ingress,
+        unreadable: Unreadable::Strictest,
         read: |settings, text, report| {
             let optional = optional(text).unwrap_or_else(|fault| {
                 report(fault);
@@ -51,6 +52,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`true`",
         value: ValueKind::Switch,
         scope: Scope::Ingress,
+        unreadable: Unreadable::LeftOut,
         read: |settings, text, report| {
             read_to(&mut settings.treatment.client_certificate.forwarded, text, forwarded, report);
         },
@@ -89,9 +91,7 @@ impl Wanted {
         let vain = |name, is_incomplete: bool| Vain {
             name,
             why: match is_incomplete {
-                true => {
-                    "nothing says who may issue certificates, so until then these paths answer 503".into()
-                }
+                true => format!("nothing says who may issue certificates, so {CLOSED}").into(),
                 false => "nothing says who may issue certificates".into(),
             },
             write: "client-ca-secret, too",
@@ -112,7 +112,7 @@ fn client_ca(name: Box<str>) -> NamedSecret {
             Ok(())
         },
         without: |policy| policy.access.closed = true,
-        consequence: "these paths answer 503",
+        consequence: CLOSED,
     }
 }
 

@@ -6,14 +6,12 @@ use std::num::{NonZeroU32, NonZeroU64};
 use http::HeaderName;
 use ingress_core::{ClientKey, ClientLimits, Networks, RateLimit};
 
-use super::list::{Annotation, Report, Scope, ValueKind, treat};
+use super::list::{Annotation, Report, Scope, Unreadable, ValueKind, treat};
 use super::policy::{Treatment, size};
 use super::{Fault, Vain, values};
 
 /// More at once is no limit for one client.
 const MAX_BURST: u32 = 1_000_000;
-
-const CLOSED: &str = "; until then these paths answer 503";
 
 pub(super) const ANNOTATIONS: &[Annotation] = &[
     Annotation {
@@ -23,6 +21,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "any number",
         value: ValueKind::Text,
         scope: Scope::Gateway,
+        unreadable: Unreadable::Closed,
         read: |settings, text, report| {
             let read = |limits: &mut ClientLimits, rate| limits.rate = Some(rate);
             read_or_close(&mut settings.treatment, text, rate, read, report);
@@ -35,6 +34,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "what a second has of the rate, rounded up",
         value: ValueKind::Count,
         scope: Scope::Gateway,
+        unreadable: Unreadable::Closed,
         read: |settings, text, report| {
             let read = |limits: &mut ClientLimits, burst| limits.burst = NonZeroU32::new(burst);
             let burst = |text: &str| values::count(text, 1..=MAX_BURST);
@@ -48,6 +48,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "any number",
         value: ValueKind::Count,
         scope: Scope::Gateway,
+        unreadable: Unreadable::Closed,
         read: |settings, text, report| {
             let read = |limits: &mut ClientLimits, count| limits.concurrency = Some(count);
             read_or_close(&mut settings.treatment, text, values::any_count, read, report);
@@ -60,6 +61,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`source-address`",
         value: ValueKind::Text,
         scope: Scope::Gateway,
+        unreadable: Unreadable::Closed,
         read: |settings, text, report| {
             let read = |limits: &mut ClientLimits, key| limits.key = Some(key);
             read_or_close(&mut settings.treatment, text, key, read, report);
@@ -72,6 +74,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "nobody",
         value: ValueKind::Text,
         scope: Scope::Gateway,
+        unreadable: Unreadable::Strictest,
         read: |settings, text, report| {
             let exempt = exempt(text).unwrap_or_else(|fault| {
                 report(fault);
@@ -87,6 +90,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "any number",
         value: ValueKind::Size,
         scope: Scope::Gateway,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.client_limits.bandwidth, bandwidth),
     },
     Annotation {
@@ -96,6 +100,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`0`",
         value: ValueKind::Size,
         scope: Scope::Gateway,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.client_limits.bandwidth_after, first_amount),
     },
 ];
@@ -110,8 +115,8 @@ fn read_or_close<T>(
 ) {
     match parse(text) {
         Ok(value) => put(&mut treatment.policy.client_limits, value),
-        Err(Fault { message, help }) => {
-            report(Fault { message, help: help + CLOSED });
+        Err(fault) => {
+            report(fault.closing());
             treatment.policy.access.closed = true;
         }
     }

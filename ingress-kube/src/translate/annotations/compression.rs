@@ -5,7 +5,7 @@ use std::str::FromStr;
 use bytesize::ByteSize;
 use ingress_core::{Coding, MediaTypes, Policy};
 
-use super::list::{Annotation, Scope, ValueKind, treat};
+use super::list::{Annotation, Scope, Unreadable, ValueKind, treat};
 use super::{Fault, Vain, values};
 
 pub(super) const ANNOTATIONS: &[Annotation] = &[
@@ -16,6 +16,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`false`",
         value: ValueKind::Switch,
         scope: Scope::Gateway,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.compression.codings, codings),
     },
     Annotation {
@@ -25,6 +26,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`1KiB`",
         value: ValueKind::Size,
         scope: Scope::Gateway,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.compression.min_size, min_size),
     },
     Annotation {
@@ -34,6 +36,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "texts of all kinds: `text/*`, JSON, XML, JavaScript, SVG, WebAssembly, fonts that are not compressed",
         value: ValueKind::Text,
         scope: Scope::Gateway,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.compression.types, types),
     },
 ];

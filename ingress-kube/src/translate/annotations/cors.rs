@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ingress_core::{Cors, CorsNames, CorsOrigins, Policy};
 
-use super::list::{Annotation, Scope, ValueKind, treat};
+use super::list::{Annotation, Scope, Unreadable, ValueKind, treat};
 use super::values::{self, DAY};
 use super::{Fault, Vain};
 
@@ -19,6 +19,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "none: there is no CORS",
         value: ValueKind::Text,
         scope: Scope::Class,
+        unreadable: Unreadable::Strictest,
         read: |settings, text, report| {
             // What cannot be read is not what the class says either.
             let origins = origins(text).map_err(report).ok();
@@ -32,6 +33,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`GET, HEAD, POST`",
         value: ValueKind::Text,
         scope: Scope::Class,
+        unreadable: Unreadable::LeftOut,
         read: treat!(cors.methods, methods),
     },
     Annotation {
@@ -41,6 +43,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "those that every site may send",
         value: ValueKind::Text,
         scope: Scope::Class,
+        unreadable: Unreadable::LeftOut,
         read: treat!(cors.headers, names),
     },
     Annotation {
@@ -50,6 +53,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "those that every site may read",
         value: ValueKind::Text,
         scope: Scope::Class,
+        unreadable: Unreadable::LeftOut,
         read: treat!(cors.expose, names),
     },
     Annotation {
@@ -59,6 +63,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`false`",
         value: ValueKind::Switch,
         scope: Scope::Class,
+        unreadable: Unreadable::LeftOut,
         read: treat!(cors.credentials, credentials),
     },
     Annotation {
@@ -68,6 +73,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "as long as each browser does, mostly `5s`",
         value: ValueKind::Duration,
         scope: Scope::Class,
+        unreadable: Unreadable::LeftOut,
         read: treat!(cors.max_age, max_age),
     },
 ];

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ingress_core::{Code, ObjectRef};
 
-use super::Settings;
+use super::{Fault, Settings};
 use crate::CustomAnnotation;
 use crate::translate::Output;
 
@@ -24,8 +24,8 @@ impl Settings<'_> {
             Err(why) => {
                 self.treatment.policy.access.closed = true;
                 let field = format!("metadata.annotations[{}]", name.escape_debug());
-                let help = format!("write what {name} can be; until then these paths answer 503");
-                out.find(Code::InvalidAnnotation, object, field, why, help);
+                let Fault { message, help } = Fault::new(why, format!("write what {name} can be")).closing();
+                out.find(Code::InvalidAnnotation, object, field, message, help);
             }
         }
     }

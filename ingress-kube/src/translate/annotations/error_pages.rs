@@ -2,7 +2,7 @@
 
 use ingress_core::Policy;
 
-use super::list::{Annotation, Scope, ValueKind, treat};
+use super::list::{Annotation, Scope, Unreadable, ValueKind, treat};
 use super::{Fault, Vain, callee, values};
 
 pub(super) const ANNOTATIONS: &[Annotation] = &[
@@ -13,6 +13,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "none",
         value: ValueKind::Text,
         scope: Scope::Gateway,
+        unreadable: Unreadable::LeftOut,
         read: |settings, text, report| match statuses(text) {
             Ok(statuses) => settings.treatment.policy.error_pages.statuses = statuses,
             Err(fault) => _ = report(fault),
@@ -25,6 +26,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "none",
         value: ValueKind::Text,
         scope: Scope::Ingress,
+        unreadable: Unreadable::LeftOut,
         read: |settings, text, report| {
             let put = |policy: &mut Policy, backend| policy.error_pages.backend = Some(backend);
             let help = "write a Service and its port, such as errors:80";
@@ -41,6 +43,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "none",
         value: ValueKind::Text,
         scope: Scope::Gateway,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.error_pages.body, body),
     },
     Annotation {
@@ -50,6 +53,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`text/html; charset=utf-8`",
         value: ValueKind::Text,
         scope: Scope::Gateway,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.error_pages.content_type, values::media_type),
     },
 ];

@@ -3,7 +3,7 @@
 use http::{HeaderName, Method};
 use ingress_core::{AuthMethod, ExternalAuth, ExternalAuthOptions, FieldNames, Policy, SignIn};
 
-use super::list::{Annotation, Report, Scope, ValueKind};
+use super::list::{Annotation, Report, Scope, Unreadable, ValueKind};
 use super::{Fault, Settings, Vain, callee, values};
 
 const SIGN_IN_HELP: &str = "write a URL such as https://login.example/start or a path such as /oauth2/start; in a host only {host} may stand for something";
@@ -28,6 +28,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "nobody",
         value: ValueKind::Text,
         scope: Scope::Ingress,
+        unreadable: Unreadable::Closed,
         read: who,
     },
     Annotation {
@@ -37,6 +38,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`GET`",
         value: ValueKind::Text,
         scope: Scope::Class,
+        unreadable: Unreadable::Closed,
         read: ask!(options.method, method),
     },
     Annotation {
@@ -46,6 +48,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`Accept, Accept-Language, Authorization, Cookie, Origin, Referer, User-Agent, X-Requested-With`",
         value: ValueKind::Text,
         scope: Scope::Class,
+        unreadable: Unreadable::Closed,
         read: ask!(options.request_fields, request_fields),
     },
     Annotation {
@@ -55,6 +58,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "none",
         value: ValueKind::Text,
         scope: Scope::Class,
+        unreadable: Unreadable::Closed,
         read: |settings, text, report| {
             let read = response_fields(text);
             if let Some((fields, cookies)) = settings.treatment.asked.take(read, report) {
@@ -70,6 +74,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "nowhere",
         value: ValueKind::Text,
         scope: Scope::Class,
+        unreadable: Unreadable::Closed,
         read: ask!(options.sign_in, sign_in),
     },
     Annotation {
@@ -79,6 +84,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`rd`",
         value: ValueKind::Text,
         scope: Scope::Class,
+        unreadable: Unreadable::Closed,
         read: ask!(parameter, parameter),
     },
     Annotation {
@@ -88,6 +94,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`5s`",
         value: ValueKind::Duration,
         scope: Scope::Class,
+        unreadable: Unreadable::Closed,
         read: ask!(options.timeout, |text| closing(values::time(
             text,
             values::SECOND / 100..=values::SECOND * 60
@@ -100,6 +107,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`0`: each request is asked about",
         value: ValueKind::Duration,
         scope: Scope::Class,
+        unreadable: Unreadable::Closed,
         read: ask!(options.cache, |text| closing(values::time(
             text,
             std::time::Duration::ZERO..=values::HOUR
@@ -181,9 +189,7 @@ fn who(settings: &mut Settings<'_>, text: &str, report: Report<'_>) {
 
 /// What is wrong keeps everybody out.
 fn closing<T>(read: Result<T, Fault>) -> Result<T, Fault> {
-    read.map_err(|fault| {
-        Fault::new(fault.message, format!("{}; until then these paths answer 503", fault.help))
-    })
+    read.map_err(Fault::closing)
 }
 
 fn method(text: &str) -> Result<AuthMethod, Fault> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ingress_core::{FixedAnswer, MediaType, Networks, Policy};
 
-use super::list::{Annotation, Scope, ValueKind, treat};
+use super::list::{Annotation, Scope, Unreadable, ValueKind, treat};
 use super::policy::Treatment;
 use super::values::{DAY, SECOND};
 use super::{Fault, Vain, values};
@@ -18,6 +18,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`false`",
         value: ValueKind::Switch,
         scope: Scope::Gateway,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.maintenance.on, switch),
     },
     Annotation {
@@ -27,6 +28,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "they are not told",
         value: ValueKind::Duration,
         scope: Scope::Gateway,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.maintenance.retry_after, retry_after),
     },
     Annotation {
@@ -36,6 +38,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`503 Service Unavailable`",
         value: ValueKind::Text,
         scope: Scope::Gateway,
+        unreadable: Unreadable::Never,
         read: treat!(policy.maintenance.body, body),
     },
     Annotation {
@@ -45,6 +48,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`text/plain; charset=utf-8`",
         value: ValueKind::Text,
         scope: Scope::Gateway,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.maintenance.content_type, values::media_type),
     },
     Annotation {
@@ -54,6 +58,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "nobody",
         value: ValueKind::Text,
         scope: Scope::Gateway,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.maintenance.exempt, networks),
     },
     Annotation {
@@ -63,10 +68,11 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`200` where there is a `respond-body`; else endpoints answer",
         value: ValueKind::Count,
         scope: Scope::Class,
+        unreadable: Unreadable::Closed,
         read: |settings, text, report| match status(text) {
             Ok(status) => settings.treatment.fixed.status = Some(status),
             Err(fault) => {
-                report(fault);
+                report(fault.closing());
                 // Endpoints are not asked for what they were not to be asked.
                 settings.treatment.policy.access.closed = true;
             }
@@ -79,6 +85,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "nothing",
         value: ValueKind::Text,
         scope: Scope::Class,
+        unreadable: Unreadable::Never,
         read: treat!(fixed.body, body),
     },
     Annotation {
@@ -88,6 +95,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`text/plain; charset=utf-8`",
         value: ValueKind::Text,
         scope: Scope::Class,
+        unreadable: Unreadable::LeftOut,
         read: treat!(fixed.content_type, values::media_type),
     },
 ];
@@ -184,7 +192,7 @@ fn status(text: &str) -> Result<u16, Fault> {
     status.filter(|status| (200..=599).contains(status)).ok_or_else(|| {
         Fault::new(
             format!("{text:?} is no status of an answer"),
-            "write a number from 200 to 599, such as 410; until then these paths answer 503",
+            "write a number from 200 to 599, such as 410",
         )
     })
 }

@@ -10,7 +10,7 @@
 use http::HeaderValue;
 use ingress_core::{FieldName, Part, Policy, Template};
 
-use super::list::{Annotation, Report, Scope, ValueKind};
+use super::list::{Annotation, Report, Scope, Unreadable, ValueKind};
 use super::{Fault, lines, values};
 
 /// The most fields of one annotation.
@@ -28,6 +28,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "none",
         value: ValueKind::Text,
         scope: Scope::Gateway,
+        unreadable: Unreadable::LeftOut,
         read: |settings, text, report| {
             read(&mut settings.treatment.policy.headers.request.set, text, set, report)
         },
@@ -39,6 +40,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "none",
         value: ValueKind::Text,
         scope: Scope::Gateway,
+        unreadable: Unreadable::LeftOut,
         read: |settings, text, report| {
             read(&mut settings.treatment.policy.headers.request.add, text, fields, report);
         },
@@ -50,6 +52,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "none",
         value: ValueKind::Text,
         scope: Scope::Gateway,
+        unreadable: Unreadable::LeftOut,
         read: |settings, text, report| {
             read(&mut settings.treatment.policy.headers.request.remove, text, names, report);
         },
@@ -61,6 +64,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "none",
         value: ValueKind::Text,
         scope: Scope::Gateway,
+        unreadable: Unreadable::LeftOut,
         read: |settings, text, report| {
             read(&mut settings.treatment.policy.headers.response.set, text, set, report);
         },
@@ -72,6 +76,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "none",
         value: ValueKind::Text,
         scope: Scope::Gateway,
+        unreadable: Unreadable::LeftOut,
         read: |settings, text, report| match fields_and_cookies(text) {
             Ok((fields, cookies)) => {
                 let headers = &mut settings.treatment.policy.headers;
@@ -87,6 +92,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "none",
         value: ValueKind::Text,
         scope: Scope::Gateway,
+        unreadable: Unreadable::LeftOut,
         read: |settings, text, report| {
             read(&mut settings.treatment.policy.headers.response.remove, text, names, report);
         },

@@ -7,7 +7,7 @@ use http::uri::PathAndQuery;
 use ingress_core::HealthProtocol;
 
 use super::Fault;
-use super::list::{Annotation, Scope, ValueKind, treat};
+use super::list::{Annotation, Scope, Unreadable, ValueKind, treat};
 use super::values::{self, HOUR, SECOND, keyword};
 
 /// The shortest time in which an endpoint is asked to answer.
@@ -26,6 +26,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`http` with a path, else `off`",
         value: ValueKind::Text,
         scope: Scope::Endpoints,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.health_check.protocol, protocol),
     },
     Annotation {
@@ -35,6 +36,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`/`",
         value: ValueKind::Text,
         scope: Scope::Endpoints,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.health_check.path, path),
     },
     Annotation {
@@ -44,6 +46,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "the server as a whole",
         value: ValueKind::Text,
         scope: Scope::Endpoints,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.health_check.service, service),
     },
     Annotation {
@@ -53,6 +56,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`2xx`",
         value: ValueKind::Text,
         scope: Scope::Endpoints,
+        unreadable: Unreadable::LeftOut,
         read: |settings, text, report| match statuses(text) {
             Ok(statuses) => settings.treatment.policy.health_check.statuses = statuses,
             Err(fault) => _ = report(fault),
@@ -65,6 +69,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`10s`",
         value: ValueKind::Duration,
         scope: Scope::Endpoints,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.health_check.interval, |text| values::time(text, SECOND..=HOUR)),
     },
     Annotation {
@@ -74,6 +79,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`2s`",
         value: ValueKind::Duration,
         scope: Scope::Endpoints,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.health_check.timeout, |text| values::time(text, MIN_TIMEOUT..=MAX_TIMEOUT)),
     },
     Annotation {
@@ -83,6 +89,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`3`",
         value: ValueKind::Count,
         scope: Scope::Endpoints,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.health_check.failures, in_a_row),
     },
     Annotation {
@@ -92,6 +99,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`2`",
         value: ValueKind::Count,
         scope: Scope::Endpoints,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.health_check.successes, in_a_row),
     },
 ];

@@ -7,7 +7,7 @@ use ingress_core::{Jwt, JwtKeySet, JwtKeys, OwnField, Policy, TokenSource};
 use k8s_openapi::api::core::v1::Secret;
 
 use super::callee::{self, NamedCallee};
-use super::list::{Annotation, Report, Scope, ValueKind};
+use super::list::{Annotation, Report, Scope, Unreadable, ValueKind};
 use super::named::{self, NamedSecret};
 use super::policy::Treatment;
 use super::{CLOSED, Fault, Vain, values};
@@ -24,6 +24,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "nobody needs a token",
         value: ValueKind::Text,
         scope: Scope::Ingress,
+        unreadable: Unreadable::Closed,
         read: |settings, text, report| {
             settings.treatment.jwt.has_keys = true;
             if let Some(name) = read(&mut settings.treatment, text, named::secret_name, report) {
@@ -38,6 +39,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "nobody needs a token",
         value: ValueKind::Text,
         scope: Scope::Ingress,
+        unreadable: Unreadable::Closed,
         read: |settings, text, report| {
             // The annotations are read in the order of their names.
             let parse = match settings.treatment.jwt.has_keys {
@@ -59,6 +61,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "whoever has the keys",
         value: ValueKind::Text,
         scope: Scope::Ingress,
+        unreadable: Unreadable::Closed,
         read: |settings, text, report| {
             settings.treatment.jwt.issuer = read(&mut settings.treatment, text, issuer, report);
         },
@@ -70,6 +73,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "tokens that are for nobody in particular",
         value: ValueKind::Text,
         scope: Scope::Ingress,
+        unreadable: Unreadable::Closed,
         read: |settings, text, report| {
             settings.treatment.jwt.audiences = read(&mut settings.treatment, text, audiences, report);
         },
@@ -81,6 +85,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`authorization`, as `Bearer TOKEN`",
         value: ValueKind::Text,
         scope: Scope::Ingress,
+        unreadable: Unreadable::Closed,
         read: |settings, text, report| {
             settings.treatment.jwt.source = read(&mut settings.treatment, text, source, report);
         },
@@ -92,6 +97,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "it is told nothing but the token",
         value: ValueKind::Text,
         scope: Scope::Ingress,
+        unreadable: Unreadable::Closed,
         read: |settings, text, report| {
             settings.treatment.jwt.claims = read(&mut settings.treatment, text, claims, report);
         },

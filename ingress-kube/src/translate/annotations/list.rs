@@ -31,6 +31,8 @@ pub struct Annotation {
     pub value: ValueKind,
     /// Where it may stand.
     pub scope: Scope,
+    /// What becomes of it where its value cannot be read.
+    pub unreadable: Unreadable,
     pub(super) read: Read,
 }
 
@@ -73,6 +75,23 @@ pub enum Scope {
     /// On a Service, and among the defaults of a gateway; on no Ingress and in no class, for it is about endpoints as all
     /// routes to the Service share them.
     Endpoints,
+}
+
+/// What becomes of an annotation whose value cannot be read, besides that it is found. Nothing of it opens a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unreadable {
+    /// There is no such value: any text can be read.
+    Never,
+    /// It is left out, as if it were not written.
+    LeftOut,
+    /// What lets in, trusts or shows the least stands in its place, whatever is said elsewhere.
+    Strictest,
+    /// Nobody may send requests to its paths: they answer 503. Those that say how somebody else is asked about a request
+    /// do so only where somebody is asked.
+    Closed,
+    /// The paths that it is about are not served, since they would take more than their author means.
+    NotServed,
 }
 
 impl Scope {
@@ -147,6 +166,7 @@ const MATCHING: &[Annotation] = &[
         default: "`prefix`",
         value: ValueKind::Text,
         scope: Scope::Class,
+        unreadable: Unreadable::NotServed,
         read: |settings, text, report| settings.path_syntax = read(text, PathSyntax::parse, report),
     },
     Annotation {
@@ -156,6 +176,7 @@ const MATCHING: &[Annotation] = &[
         default: "all methods",
         value: ValueKind::Text,
         scope: Scope::Class,
+        unreadable: Unreadable::NotServed,
         read: |settings, text, report| settings.methods = read(text, conditions::methods, report),
     },
     Annotation {
@@ -165,6 +186,7 @@ const MATCHING: &[Annotation] = &[
         default: "nothing is asked",
         value: ValueKind::Text,
         scope: Scope::Class,
+        unreadable: Unreadable::NotServed,
         read: |settings, text, report| settings.headers = read(text, conditions::headers, report),
     },
     Annotation {
@@ -174,6 +196,7 @@ const MATCHING: &[Annotation] = &[
         default: "nothing is asked",
         value: ValueKind::Text,
         scope: Scope::Class,
+        unreadable: Unreadable::NotServed,
         read: |settings, text, report| settings.queries = read(text, conditions::queries, report),
     },
     Annotation {
@@ -183,6 +206,7 @@ const MATCHING: &[Annotation] = &[
         default: "each backend takes all of its requests",
         value: ValueKind::Text,
         scope: Scope::Ingress,
+        unreadable: Unreadable::LeftOut,
         read: |settings, text, report| settings.split = read(text, Splits::parse, report),
     },
 ];

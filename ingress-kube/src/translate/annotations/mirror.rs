@@ -2,7 +2,7 @@
 
 use ingress_core::{Mirror, MirrorShare, Policy};
 
-use super::list::{Annotation, Scope, ValueKind};
+use super::list::{Annotation, Scope, Unreadable, ValueKind};
 use super::{Fault, Vain, callee, values};
 
 pub(super) const ANNOTATIONS: &[Annotation] = &[
@@ -13,6 +13,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "none",
         value: ValueKind::Text,
         scope: Scope::Ingress,
+        unreadable: Unreadable::LeftOut,
         read: |settings, text, report| {
             settings.treatment.copied.named = true;
             let put = |policy: &mut Policy, backend| policy.mirror = Some(Mirror::to(backend));
@@ -30,6 +31,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`100%`",
         value: ValueKind::Text,
         scope: Scope::Class,
+        unreadable: Unreadable::Strictest,
         read: |settings, text, report| {
             let share = share(text).unwrap_or_else(|fault| {
                 report(fault);

@@ -18,6 +18,7 @@ mod cors;
 mod custom;
 mod error_pages;
 mod external_auth;
+mod fault;
 mod fixed;
 mod headers;
 mod health_check;
@@ -43,13 +44,15 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 pub(super) use callee::{Found, NamedCallee};
 pub(super) use canary::{SERVICE as CANARY_SERVICE, Share as CanaryShare};
+pub(crate) use fault::{Fault, Vain};
 pub(super) use named::{NamedSecret, NamedService};
 pub(super) use passthrough::NAME as PASSTHROUGH;
 pub(super) use path_syntax::PathSyntax;
 pub(super) use split::Splits;
 
+use fault::CLOSED;
 use list::ANNOTATIONS;
-pub use list::{Annotation, Scope, ValueKind};
+pub use list::{Annotation, Scope, Unreadable, ValueKind};
 use policy::Treatment;
 
 use super::{Output, hints};
@@ -61,9 +64,6 @@ const DOMAIN: &str = "ingress.gateway/";
 
 /// Why what is said of endpoints is said of a Service only.
 const OF_ENDPOINTS: &str = "is about endpoints, which all routes to a Service share";
-/// What comes of what cannot be read, where it says who may send requests.
-const CLOSED: &str = "these paths answer 503";
-
 /// A value; the finding about it where it cannot be used; nothing where it is not written.
 type Setting<T> = Option<Result<T, Diagnostic>>;
 
@@ -78,22 +78,6 @@ pub(crate) struct Settings<'a> {
     /// Whether connections are not decrypted.
     pub(super) passes_tls: bool,
     treatment: Treatment,
-}
-
-/// What is wrong with a value, and what to write instead.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
-    pub(crate) message: String,
-    pub(crate) help: String,
-}
-
-/// What has no effect for want of something else.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Vain {
-    pub(crate) name: &'static str,
-    pub(crate) why: Box<str>,
-    /// The name of what is missing, and what else to say of it.
-    pub(crate) write: &'static str,
 }
 
 /// All annotations of the domain `ingress.gateway` that are read, for help texts and documents.
@@ -370,34 +354,6 @@ fn instead(name: &str, domain: &str, known: impl Iterator<Item = &'static str> +
     match (same.or_else(|| hints::similar(name, known.clone())), hints::list(known)) {
         (Some(similar), _) => format!("write {domain}{similar}"),
         (None, list) => format!("leave it out; there are {}", list.unwrap_or_default()),
-    }
-}
-
-// ===== impl Vain, Fault =====
-
-impl Vain {
-    /// What is found about the annotation.
-    pub(super) fn message(&self) -> String {
-        format!("the annotation has no effect: {}", self.why)
-    }
-
-    /// What to write.
-    pub(super) fn help(&self) -> String {
-        format!("write {DOMAIN}{}", self.write)
-    }
-}
-
-impl Fault {
-    fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { message: message.into(), help: help.into() }
-    }
-
-    /// The same, of a value without which nobody may send requests.
-    fn closing(self) -> Self {
-        match self.help.ends_with(CLOSED) {
-            true => self,
-            false => Self { help: format!("{}; until then {CLOSED}", self.help), ..self },
-        }
     }
 }
 

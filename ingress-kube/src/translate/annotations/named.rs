@@ -6,6 +6,9 @@ use k8s_openapi::api::core::v1::Secret;
 use super::Fault;
 use crate::{Config, secret};
 
+/// What comes of a Secret that cannot be used, where it says who may have issued the certificates of endpoints.
+pub(super) const UNTRUSTED: &str = "no endpoint is trusted";
+
 /// A Secret that an annotation names, in the namespace of the object that it stands on.
 #[derive(Clone, Debug)]
 pub(in crate::translate) struct NamedSecret {
@@ -57,7 +60,7 @@ pub(super) fn backend_ca(name: Box<str>) -> NamedSecret {
             Ok(())
         },
         without: |policy| policy.tls.trust = Some(Trust::none()),
-        consequence: "no endpoint is trusted",
+        consequence: UNTRUSTED,
     }
 }
 

@@ -1,7 +1,7 @@
 //! TLS that is not ended here.
 
 use super::Fault;
-use super::list::{Annotation, Scope, ValueKind};
+use super::list::{Annotation, Scope, Unreadable, ValueKind};
 
 pub(in crate::translate) const NAME: &str = "tls-passthrough";
 
@@ -12,23 +12,21 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[Annotation {
     default: "`false`",
     value: ValueKind::Switch,
     scope: Scope::Ingress,
+    unreadable: Unreadable::Closed,
     read: |settings, text, report| match switch(text) {
         Ok(passes) => settings.passes_tls = passes,
         // Whoever wants it may not want anybody to read along.
         Err(fault) => {
-            report(fault);
+            report(fault.closing());
             settings.treatment.policy.access.closed = true;
         }
     },
 }];
 
 fn switch(text: &str) -> Result<bool, Fault> {
-    text.trim().parse().map_err(|_| {
-        Fault::new(
-            format!("{text:?} is neither true nor false"),
-            "write true or false; until then these paths answer 503",
-        )
-    })
+    text.trim()
+        .parse()
+        .map_err(|_| Fault::new(format!("{text:?} is neither true nor false"), "write true or false"))
 }
 
 #[cfg(test)]

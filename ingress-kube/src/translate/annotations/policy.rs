@@ -6,14 +6,14 @@
 use std::str::FromStr;
 
 use bytesize::ByteSize;
-use ingress_core::{HostName, Policy, Protocol, Retries, Timeout};
+use ingress_core::{HostName, Policy, Protocol, Retries, Timeout, Trust};
 
 use super::balance::Balancing;
 use super::basic_auth::BasicParts;
 use super::callee::NamedCallee;
 use super::client_certificate::Wanted;
 use super::jwt::JwtParts;
-use super::list::{Annotation, Scope, ValueKind, treat};
+use super::list::{Annotation, Scope, Unreadable, ValueKind, treat};
 use super::named::{self, NamedSecret, NamedService};
 use super::{
     Fault, Vain, canary, compression, cors, error_pages, external_auth, fixed, mirror, rewrite, values,
@@ -33,6 +33,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`5s`",
         value: ValueKind::Duration,
         scope: Scope::Service,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.connect_timeout, timeout),
     },
     Annotation {
@@ -42,6 +43,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`60s`",
         value: ValueKind::Duration,
         scope: Scope::Service,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.response_timeout, timeout),
     },
     Annotation {
@@ -51,6 +53,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`5m`, of tunnels `1h`",
         value: ValueKind::Duration,
         scope: Scope::Service,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.idle_timeout, timeout),
     },
     Annotation {
@@ -60,6 +63,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "any time",
         value: ValueKind::Duration,
         scope: Scope::Gateway,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.request_timeout, timeout),
     },
     Annotation {
@@ -69,6 +73,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`0`",
         value: ValueKind::Count,
         scope: Scope::Gateway,
+        unreadable: Unreadable::LeftOut,
         read: treat!(retries, attempts),
     },
     Annotation {
@@ -78,6 +83,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`reset, timeout`",
         value: ValueKind::Text,
         scope: Scope::Gateway,
+        unreadable: Unreadable::LeftOut,
         read: treat!(retry_on, retry_on),
     },
     Annotation {
@@ -87,6 +93,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "any size",
         value: ValueKind::Size,
         scope: Scope::Gateway,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.max_body_size, size),
     },
     Annotation {
@@ -96,6 +103,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "what the Service's `appProtocol` says, or `http`",
         value: ValueKind::Text,
         scope: Scope::Service,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.protocol, protocol),
     },
     Annotation {
@@ -105,6 +113,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`SERVICE.NAMESPACE.svc`",
         value: ValueKind::Text,
         scope: Scope::Service,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.tls.server_name, server_name),
     },
     Annotation {
@@ -114,7 +123,14 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`true`",
         value: ValueKind::Switch,
         scope: Scope::Service,
-        read: treat!(policy.tls.verify, verify),
+        unreadable: Unreadable::Strictest,
+        read: |settings, text, report| {
+            let verify = verify(text).unwrap_or_else(|fault| {
+                report(fault);
+                true
+            });
+            settings.treatment.policy.tls.verify = Some(verify);
+        },
     },
     Annotation {
         name: "backend-ca-secret",
@@ -123,9 +139,13 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "whom the system trusts",
         value: ValueKind::Text,
         scope: Scope::ServiceOnly,
+        unreadable: Unreadable::Strictest,
         read: |settings, text, report| match named::secret_name(text) {
             Ok(name) => settings.treatment.secrets.push(named::backend_ca(name)),
-            Err(fault) => _ = report(fault),
+            Err(fault) => {
+                report(Fault { message: format!("{}, so {}", fault.message, named::UNTRUSTED), ..fault });
+                settings.treatment.policy.tls.trust = Some(Trust::none());
+            }
         },
     },
 ];

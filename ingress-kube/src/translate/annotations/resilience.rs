@@ -3,7 +3,7 @@
 use ingress_core::Failures;
 
 use super::Fault;
-use super::list::{Annotation, Scope, ValueKind, treat};
+use super::list::{Annotation, Scope, Unreadable, ValueKind, treat};
 use super::values;
 
 const FAILURES_HELP: &str = "write a list of reset, timeout, 5xx, and statuses such as 503";
@@ -18,6 +18,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`5`",
         value: ValueKind::Count,
         scope: Scope::Service,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.outlier.failures, values::any_count),
     },
     Annotation {
@@ -27,6 +28,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`reset, timeout, 502-504`",
         value: ValueKind::Text,
         scope: Scope::Service,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.outlier.on, failures),
     },
     Annotation {
@@ -36,6 +38,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`5s`",
         value: ValueKind::Duration,
         scope: Scope::Service,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.outlier.time, values::ejection),
     },
     Annotation {
@@ -45,6 +48,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`5m`",
         value: ValueKind::Duration,
         scope: Scope::Service,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.outlier.max_time, values::ejection),
     },
     Annotation {
@@ -54,6 +58,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`50%`",
         value: ValueKind::Percent,
         scope: Scope::Service,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.outlier.max_ejected, values::percent),
     },
     Annotation {
@@ -63,6 +68,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`25%`",
         value: ValueKind::Percent,
         scope: Scope::Service,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.outlier.panic, values::percent),
     },
     Annotation {
@@ -72,6 +78,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`0`",
         value: ValueKind::Decimal,
         scope: Scope::Service,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.outlier.success_rate, |text| values::thousandths(text, MAX_DEVIATIONS)),
     },
     Annotation {
@@ -81,6 +88,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`0`",
         value: ValueKind::Count,
         scope: Scope::Service,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.limits.max_connections, values::any_count),
     },
     Annotation {
@@ -90,6 +98,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`0`",
         value: ValueKind::Count,
         scope: Scope::Service,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.limits.max_requests, values::any_count),
     },
     Annotation {
@@ -99,6 +108,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`1024`",
         value: ValueKind::Count,
         scope: Scope::Service,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.limits.max_pending, values::any_count),
     },
     Annotation {
@@ -108,6 +118,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`20%`",
         value: ValueKind::Percent,
         scope: Scope::Service,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.limits.retry_budget, values::percent),
     },
 ];

@@ -6,7 +6,7 @@ use ingress_core::{
     SignIn, Template, Variable, Www,
 };
 
-use super::list::{Annotation, Scope, ValueKind, treat};
+use super::list::{Annotation, Scope, Unreadable, ValueKind, treat};
 use super::{Fault, Vain, values};
 
 const STATUS_HELP: &str = "write 301, 302, 303, 307 or 308";
@@ -20,6 +20,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "the path of the request",
         value: ValueKind::Text,
         scope: Scope::Class,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.rewrite.path, prefix),
     },
     Annotation {
@@ -29,6 +30,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "the path of the request",
         value: ValueKind::Text,
         scope: Scope::Class,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.rewrite.path, path),
     },
     Annotation {
@@ -38,6 +40,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "that of the request",
         value: ValueKind::Text,
         scope: Scope::Class,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.rewrite.host, rewrite_host),
     },
     Annotation {
@@ -47,6 +50,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`false`",
         value: ValueKind::Switch,
         scope: Scope::Gateway,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.https_redirect, https),
     },
     Annotation {
@@ -56,6 +60,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "neither",
         value: ValueKind::Text,
         scope: Scope::Class,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.www, www),
     },
     Annotation {
@@ -65,6 +70,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "that of the request",
         value: ValueKind::Text,
         scope: Scope::Class,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.redirect.scheme, scheme),
     },
     Annotation {
@@ -74,6 +80,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "that of the request",
         value: ValueKind::Text,
         scope: Scope::Class,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.redirect.host, redirect_host),
     },
     Annotation {
@@ -83,6 +90,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "the usual one of `redirect-scheme`, or that of the request",
         value: ValueKind::Count,
         scope: Scope::Class,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.redirect.port, port),
     },
     Annotation {
@@ -92,6 +100,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "the path of the request",
         value: ValueKind::Text,
         scope: Scope::Class,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.redirect.path, prefix),
     },
     Annotation {
@@ -101,6 +110,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "that of the request",
         value: ValueKind::Text,
         scope: Scope::Class,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.redirect.path, path),
     },
     Annotation {
@@ -110,6 +120,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
         default: "`302`",
         value: ValueKind::Count,
         scope: Scope::Class,
+        unreadable: Unreadable::LeftOut,
         read: treat!(policy.redirect.status, status),
     },
 ];
