@@ -137,8 +137,8 @@ pub(crate) struct TranslationOptions {
     #[arg(long, env = "INGRESS_HOST_OWNERSHIP", value_name = "FILE")]
     pub(crate) host_ownership: Option<PathBuf>,
 
-    /// Follow Services of type ExternalName, so that whoever may write one decides where the gateway connects
-    /// to
+    /// Follow Services of type ExternalName, and URLs in annotations that lead elsewhere than to a Service of the
+    /// namespace, so that whoever may write one decides where the gateway connects to
     #[arg(long, env = "INGRESS_ALLOW_EXTERNAL_NAME", value_parser = FalseyValueParser::new())]
     pub(crate) allow_external_name: bool,
 }

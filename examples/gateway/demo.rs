@@ -19,15 +19,23 @@ use crate::cluster::ClusterOptions;
 use crate::run::{self, Started};
 
 /// The manifests, in case that there is no clone of the repository around.
-const SHOP: [(&str, &str); 3] = [
+const SHOP: [(&str, &str); 4] = [
     ("class.yaml", include_str!("../shop/class.yaml")),
     ("ingress.yaml", include_str!("../shop/ingress.yaml")),
+    ("policies.yaml", include_str!("../shop/policies.yaml")),
     ("services.yaml", include_str!("../shop/services.yaml")),
 ];
 
 /// Where the services of the manifests are.
-const ECHO: [(&str, u16); 6] =
-    [("web", 19101), ("web", 19102), ("api", 19103), ("api", 19104), ("cart", 19105), ("tenants", 19106)];
+const ECHO: [(&str, u16); 7] = [
+    ("web", 19101),
+    ("web", 19102),
+    ("api", 19103),
+    ("api", 19104),
+    ("cart", 19105),
+    ("tenants", 19106),
+    ("cart-next", 19107),
+];
 
 /// Serves the shop until a signal says stop.
 pub(crate) fn demo(options: &DemoOptions) -> Result<(), Failure> {
@@ -120,14 +128,16 @@ fn print_guide(started: &Started, manifests: &Path) {
         }
     });
     println!("\nAdd -i to see x-endpoint, which tells the endpoint that answered.");
+    println!("The README says what to ask where a policy stands in front (policies.yaml).");
     println!("Edit {}/*.yaml: the next request follows. What is served now:\n", manifests.display());
     println!("  curl -s http://{}/config_dump\n\nStop with Ctrl-C.\n", started.admin);
 }
 
-/// A request for each route of the table, a longer path for each prefix, and one that nothing takes.
+/// A request for each route that has no policy, since that may change an answer or give its own; a longer path for each
+/// prefix, and one that nothing takes.
 fn requests(table: &RouteTable) -> Vec<(String, String)> {
     let mut requests = Vec::new();
-    for found in table.routes() {
+    for found in table.routes().filter(|found| found.route.policy().is_none()) {
         let host = match found.route.host() {
             HostMatch::Exact(name) => name.to_string(),
             HostMatch::Wildcard(suffix) => format!("acme.{suffix}"),

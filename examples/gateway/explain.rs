@@ -1,14 +1,16 @@
 //! `gateway explain`: where a request would go, and why.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use annotate_snippets::normalize_untrusted_str;
 use axum::http::header::HOST;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Request, Uri};
 use clap::ValueEnum;
-use ingress_core::Explanation;
+use ingress_core::{Explanation, Verdict};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::Failure;
 use crate::args::TranslationOptions;
@@ -90,7 +92,8 @@ pub(crate) fn explain(options: &ExplainOptions) -> Result<(), Failure> {
     }
 }
 
-/// The explanation, and the path as it was given, where that is another text.
+/// The explanation, and the path as it was given, where that is another text; then the policy of the route that takes
+/// the request.
 fn text(explanation: &Explanation, request: &Parts) -> String {
     let text = explanation.to_string();
     let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
@@ -100,7 +103,52 @@ fn text(explanation: &Explanation, request: &Parts) -> String {
     } else {
         format!("  (given as {given})")
     };
-    normalize_untrusted_str(&format!("{first}{note}\n{rest}"))
+    normalize_untrusted_str(&format!("{first}{note}\n{rest}{}", policy(explanation).unwrap_or_default()))
+}
+
+/// What the route says of its requests, a line for each value.
+fn policy(explanation: &Explanation) -> Option<String> {
+    let takes = explanation.rules.iter().find(|rule| rule.verdict == Verdict::Takes)?;
+    let policy = serde_json::to_value(takes.policy.as_deref()?).ok()?;
+    let mut text = "\nPolicy of the route, which may answer before any endpoint is asked:\n".to_owned();
+    lines(&policy, String::new(), &mut text);
+    Some(text)
+}
+
+/// Writes the values in a value, each behind the names that lead to it; what is not said is left out.
+fn lines(value: &Value, name: String, text: &mut String) {
+    match value {
+        Value::Null => {}
+        Value::Object(fields) => {
+            // As serde writes a Duration.
+            let part = |name: &str| fields.get(name).and_then(Value::as_u64);
+            if let (Some(secs), Some(nanos)) = (part("secs"), part("nanos")) {
+                let time = Duration::from_secs(secs) + Duration::from_nanos(nanos);
+                *text += &format!("  {name}: {}\n", humantime::format_duration(time));
+                return;
+            }
+            for (field, value) in fields {
+                let dot = if name.is_empty() { "" } else { "." };
+                lines(value, format!("{name}{dot}{field}"), text);
+            }
+        }
+        Value::Array(items) if items.iter().any(|item| item.is_array() || item.is_object()) => {
+            items.iter().for_each(|item| lines(item, name.clone(), text));
+        }
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(scalar).collect();
+            *text += &format!("  {name}: {}\n", items.join(", "));
+        }
+        value => *text += &format!("  {name}: {}\n", scalar(value)),
+    }
+}
+
+/// A text as it is if it is one line.
+fn scalar(value: &Value) -> String {
+    match value.as_str() {
+        Some(text) if !text.contains(char::is_control) => text.to_owned(),
+        _ => value.to_string(),
+    }
 }
 
 impl ExplainOptions {

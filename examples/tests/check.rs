@@ -61,6 +61,8 @@ fn what_is_printed() {
         (&["POST", "/api/cart?x=1", "-H", "Host: shop.example"], "explain.shadowed.txt"),
         (&["GET", "http://shop.example/api/beta"], "explain.refused.txt"),
         (&["GET", "http://nowhere.example/"], "explain.miss.txt"),
+        (&["GET", "http://shop.example/office/keys"], "explain.password.txt"),
+        (&["GET", "http://shop.example/search"], "explain.maintenance.txt"),
         (&["GET", "http://shop.example/x//../%61pi"], "explain.ambiguous.txt"),
         (&["GET", "/../x", "-H", "Host: shop.example"], "explain.bad.txt"),
         (&["GET", "http://shop.example/api/version", "--format", "json"], "explain.hit.json"),

@@ -80,7 +80,7 @@ fn what_cannot_be_used() {
         ("split", "webs: web=1", prefix, 1, "error[ING023] no path of a rule has the backend \"webs\", so it is not split; write web".into()),
         ("split", "web: web=9, nxt=1", prefix, 1, "error[ING007] Service default/nxt does not exist; write next, or add the Service".into()),
         ("Split", "web: web=1", prefix, 1, "warning[ING024] there is no annotation \"ingress.gateway/Split\", so it has no effect; write ingress.gateway/split".into()),
-        ("rewrite", "/", prefix, 1, "warning[ING024] there is no annotation \"ingress.gateway/rewrite\", so it has no effect; leave it out; there are path-syntax, match-method, match-header, match-query, split and others".into()),
+        ("rewrite", "/", prefix, 1, "warning[ING024] there is no annotation \"ingress.gateway/rewrite\", so it has no effect; leave it out; there are rewrite-prefix, rewrite-path, rewrite-host".into()),
     ];
     for (name, value, path, left, want) in cases {
         let table = ours(&(services() + &ingress(&[(name, value)], path, None)));

@@ -185,3 +185,10 @@ fn what_has_no_effect_for_want_of_a_limit_is_said() {
         assert!(findings(&ours(&(services() + &ingress(&pairs, PREFIX, None)))).is_empty());
     }
 }
+
+#[test]
+fn nothing_is_in_vain_beside_a_limit_that_cannot_be_read() {
+    let pairs = [("rate-limit", "3 per fortnight"), ("rate-limit-burst", "5")];
+    let found = findings(&ours(&(services() + &ingress(&pairs, PREFIX, None))));
+    assert!(found.len() == 1 && found[0].contains("the rate cannot be used"), "{found:?}");
+}

@@ -41,6 +41,7 @@ pub(crate) enum Kind {
     Forbidden,
     Closed,
     Unauthorized,
+    #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "nobody can show one"))]
     NoCertificate,
     AuthFailed,
     #[cfg_attr(not(feature = "rate-limit"), allow(dead_code, reason = "nobody counts"))]

@@ -56,6 +56,9 @@
 //!   (`suppressed`).
 //! - `auth`: passwords ([`BasicAuth`](ingress_core::BasicAuth)); without it a route that asks for one is closed.
 //! - `jwt`: signed tokens ([`Jwt`](ingress_core::Jwt)), checked with ring; without it a route that asks for one is closed.
+//! - `rate-limit`: limits of each client ([`ClientLimits`](ingress_core::ClientLimits)), and [`RateLimiter`]; without it a
+//!   route that has one is closed.
+//! - `compression`: compressed answers ([`Compression`](ingress_core::Compression)); without it they are sent as they are.
 //!
 #![doc = include_str!("../PROMISES.md")]
 #![cfg_attr(test, allow(clippy::unwrap_used))]

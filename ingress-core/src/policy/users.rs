@@ -145,7 +145,7 @@ impl fmt::Debug for Users {
 #[cfg(feature = "serde")]
 impl serde::Serialize for Users {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{} users", self.len()))
+        self.len().serialize(serializer)
     }
 }
 

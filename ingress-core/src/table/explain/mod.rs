@@ -3,8 +3,12 @@
 mod text;
 mod watch;
 
+use std::sync::Arc;
+
 use super::{Route, RouteTable, UnservedRule};
-use crate::{BackendRef, Diagnostic, Endpoint, EndpointSet, EndpointState, Protocol, RequestHead, Source};
+use crate::{
+    BackendRef, Diagnostic, Endpoint, EndpointSet, EndpointState, Policy, Protocol, RequestHead, Source,
+};
 use watch::Watch;
 
 /// What [`RouteTable::lookup`] does with a request, and why.
@@ -81,6 +85,12 @@ pub struct RuleStep {
     /// Its backends and their weights; nothing for a rule that is not served.
     #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_shares"))]
     pub backends: Vec<(BackendRef, u32)>,
+    /// How its requests are treated, if anything is said of that; a policy may answer before any endpoint is asked.
+    #[cfg_attr(
+        feature = "serde",
+        serde(serialize_with = "serialize_policy", skip_serializing_if = "Option::is_none")
+    )]
+    pub policy: Option<Arc<Policy>>,
     /// The object and field that it stems from.
     pub source: Option<Source>,
     /// Its part in the lookup.
@@ -161,6 +171,11 @@ fn serialize_shares<S: serde::Serializer>(shares: &[(BackendRef, u32)], to: S) -
     to.collect_map(shares.iter().map(|(backend, weight)| (backend.to_string(), weight)))
 }
 
+#[cfg(feature = "serde")]
+fn serialize_policy<S: serde::Serializer>(policy: &Option<Arc<Policy>>, to: S) -> Result<S::Ok, S::Error> {
+    serde::Serialize::serialize(&policy.as_deref(), to)
+}
+
 // ===== impl Explanation =====
 
 impl Explanation {
@@ -180,6 +195,7 @@ impl RuleStep {
         Self {
             rule: rule.to_string().into(),
             backends: Vec::new(),
+            policy: None,
             source: rule.finding.source.clone(),
             verdict: Verdict::Unserved(rule.finding.clone()),
         }
@@ -233,6 +249,7 @@ impl RouteTable {
         RuleStep {
             rule: route.to_string().into(),
             backends: shares.map(|(backend, weight)| (backend.reference().clone(), weight)).collect(),
+            policy: route.policy().cloned(),
             source: route.source().cloned(),
             verdict,
         }

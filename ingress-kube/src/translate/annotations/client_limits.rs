@@ -30,7 +30,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
     Annotation {
         name: "rate-limit-burst",
         policy: "client limits",
-        meaning: "how many of them may come at once",
+        meaning: "how many requests of rate-limit may come at once",
         default: "what a second has of the rate, rounded up",
         value: ValueKind::Count,
         scope: Scope::Gateway,

@@ -22,7 +22,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
     Annotation {
         name: "error-pages-service",
         policy: "error pages",
-        meaning: "the Service that is asked for what clients see instead: SERVICE:PORT",
+        meaning: "the Service that is asked for what clients see in place of an error: SERVICE:PORT",
         default: "none",
         value: ValueKind::Text,
         scope: Scope::Ingress,
@@ -39,7 +39,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
     Annotation {
         name: "error-pages-body",
         policy: "error pages",
-        meaning: "the text that clients see instead, also where the Service fails",
+        meaning: "the text that clients see in place of an error, also where the Service fails",
         default: "none",
         value: ValueKind::Text,
         scope: Scope::Gateway,
@@ -49,7 +49,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
     Annotation {
         name: "error-pages-content-type",
         policy: "error pages",
-        meaning: "what that text is, such as application/json",
+        meaning: "what kind of text error-pages-body is, such as application/json",
         default: "`text/html; charset=utf-8`",
         value: ValueKind::Text,
         scope: Scope::Gateway,

@@ -24,7 +24,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
     Annotation {
         name: "maintenance-retry-after",
         policy: "maintenance",
-        meaning: "after what time clients are told to ask again (Retry-After), such as 10m",
+        meaning: "after what time clients are told in maintenance to ask again (Retry-After), such as 10m",
         default: "they are not told",
         value: ValueKind::Duration,
         scope: Scope::Gateway,
@@ -34,7 +34,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
     Annotation {
         name: "maintenance-body",
         policy: "maintenance",
-        meaning: "what they are told, as it is",
+        meaning: "what clients are told in maintenance, as it is",
         default: "`503 Service Unavailable`",
         value: ValueKind::Text,
         scope: Scope::Gateway,
@@ -44,7 +44,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
     Annotation {
         name: "maintenance-content-type",
         policy: "maintenance",
-        meaning: "what kind of text that is, such as text/html; charset=utf-8",
+        meaning: "what kind of text maintenance-body is, such as text/html; charset=utf-8",
         default: "`text/plain; charset=utf-8`",
         value: ValueKind::Text,
         scope: Scope::Gateway,
@@ -54,7 +54,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
     Annotation {
         name: "maintenance-exempt",
         policy: "maintenance",
-        meaning: "the addresses and ranges of the clients that are served nevertheless, such as 10.0.0.0/8, 192.0.2.1",
+        meaning: "the addresses and ranges of the clients that are served in spite of maintenance, such as 10.0.0.0/8, 192.0.2.1",
         default: "nobody",
         value: ValueKind::Text,
         scope: Scope::Gateway,
@@ -91,7 +91,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[
     Annotation {
         name: "respond-content-type",
         policy: "static answers",
-        meaning: "what kind of text that is, such as application/json",
+        meaning: "what kind of text respond-body is, such as application/json",
         default: "`text/plain; charset=utf-8`",
         value: ValueKind::Text,
         scope: Scope::Class,

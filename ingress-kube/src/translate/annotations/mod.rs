@@ -268,7 +268,11 @@ impl<'a> Settings<'a> {
     /// What is said here of how requests are treated, and has no effect for want of something else.
     pub(super) fn in_vain(&self) -> Vec<Vain> {
         let mut vain = self.treatment.in_vain(self.splits());
-        vain.extend(client_limits::in_vain(&self.treatment.policy.client_limits));
+        let policy = &self.treatment.policy;
+        // Of closed paths, a limit may be said that cannot be read.
+        if !policy.access.closed {
+            vain.extend(client_limits::in_vain(&policy.client_limits));
+        }
         vain
     }
 
@@ -351,10 +355,13 @@ fn names(may: fn(Scope) -> bool) -> impl Iterator<Item = &'static str> + Clone {
 /// What to write instead of a name that nobody knows.
 fn instead(name: &str, domain: &str, known: impl Iterator<Item = &'static str> + Clone) -> String {
     let same = known.clone().find(|known| known.eq_ignore_ascii_case(name));
-    match (same.or_else(|| hints::similar(name, known.clone())), hints::list(known)) {
-        (Some(similar), _) => format!("write {domain}{similar}"),
-        (None, list) => format!("leave it out; there are {}", list.unwrap_or_default()),
+    if let Some(similar) = same.or_else(|| hints::similar(name, known.clone())) {
+        return format!("write {domain}{similar}");
     }
+    // What begins with the same word is what somebody looks for who guesses.
+    let word = |name: &str| name.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
+    let family = hints::list(known.clone().filter(|known| word(known) == word(name)));
+    format!("leave it out; there are {}", family.or_else(|| hints::list(known)).unwrap_or_default())
 }
 
 /// The lines of a value that say something, each with its number from 1.
@@ -376,8 +383,9 @@ mod tests {
             ("path_syntax", "write ingress.gateway/path-syntax"),
             ("Split", "write ingress.gateway/split"),
             ("match-headers", "write ingress.gateway/match-header"),
+            ("rewrite", "leave it out; there are rewrite-prefix, rewrite-path, rewrite-host"),
             (
-                "rewrite",
+                "snippet",
                 "leave it out; there are path-syntax, match-method, match-header, match-query, split and others",
             ),
         ] {
