@@ -87,3 +87,27 @@ fn one_of_all_or_all_of_them() {
     let table = ours(&(services() + &parameters + &ingress(&own, PREFIX, Some("public"))));
     assert_eq!(any(&table), Some(false));
 }
+
+/// A misspelt name, or one where it has no effect, may have been meant to keep somebody out.
+#[test]
+fn what_was_most_likely_a_protection_closes_the_paths() {
+    for (name, closed) in [
+        ("allow-source-ranges", true),
+        ("deny_source_range", true),
+        ("basic-auth-secrets", true),
+        ("external-auths", true),
+        ("retrys", false),
+        ("snippet", false),
+    ] {
+        let table = ours(&(services() + &ingress(&[(name, "10.0.0.0/8")], PREFIX, None)));
+        let found = findings(&table);
+        assert!(found.len() == 1 && found[0].contains("ING024"), "{found:?}");
+        assert_eq!(found[0].ends_with("until then these paths answer 503"), closed, "{found:?}");
+        assert_eq!(of_route(&table).closed, closed, "{name}");
+    }
+    for (key, closed) in [("basic-auth-secret", true), ("allow-source-ranges", true), ("split", false)] {
+        let parameters = classy(&format!("{key}: '10.0.0.0/8'"));
+        let table = ours(&(services() + &parameters + &ingress(&[], PREFIX, Some("public"))));
+        assert_eq!((of_route(&table).closed, findings(&table).len()), (closed, 1), "{key}");
+    }
+}

@@ -159,6 +159,11 @@ fn keys_of_a_service_or_a_url() {
             Ok(wanted(CalleeAddress::Url(name, Protocol::Https), "/.well-known/jwks.json")),
         ),
         ("https://issuer.example/jwks.json", false, Err("issuer.example is no Service of this namespace")),
+        (
+            "http://issuer.example/jwks.json",
+            true,
+            Err("whoever is between here and issuer.example could answer in its place"),
+        ),
         ("next/keys", false, Err("no port is named")),
         (
             "next:80/{host}",

@@ -142,9 +142,5 @@ fn user_header(text: &str) -> Result<OwnField, Fault> {
 }
 
 fn forward(text: &str) -> Result<bool, Fault> {
-    match values::keyword(text).as_str() {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err(Fault::new(format!("{text:?} is neither true nor false"), "write true or false")),
-    }
+    values::switch(text, "")
 }

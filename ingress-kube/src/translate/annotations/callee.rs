@@ -20,6 +20,8 @@ pub(in crate::translate) struct NamedCallee {
     pub(in crate::translate) annotation: &'static str,
     target: Target,
     path: Template,
+    /// Whether an address that is no Service's must speak TLS.
+    must_be_secure: bool,
     /// Puts the callee into the policy.
     pub(in crate::translate) put: fn(&mut Policy, Callee),
 }
@@ -48,7 +50,9 @@ pub(super) fn named(
     };
     let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
     match rewrite::path(&path) {
-        Ok(PathRewrite::Full(path)) => Ok(NamedCallee { annotation, target, path, put }),
+        Ok(PathRewrite::Full(path)) => {
+            Ok(NamedCallee { annotation, target, path, must_be_secure: false, put })
+        }
         Ok(_) => Err(fault("there is no path", text, SERVICE_HELP)),
         Err(Fault { message, .. }) => Err(fault(&message, "", "write a path such as /check")),
     }
@@ -174,6 +178,10 @@ impl NamedCallee {
             );
             return Err(closed(message, help));
         }
+        if self.must_be_secure && !protocol.is_tls() {
+            let message = format!("whoever is between here and {host} could answer in its place");
+            return Err(closed(message, "write https:// in place of http://"));
+        }
         if may_be_of_cluster(host.as_str(), store) {
             let help = "write the whole name of the host, or SERVICE:PORT of a Service of this namespace";
             return Err(closed(format!("{host} may be a Service of another namespace"), help));
@@ -184,6 +192,11 @@ impl NamedCallee {
         })?;
         let address = CalleeAddress::Url(EndpointAddress::Name(name, port), protocol);
         Ok(Found::Elsewhere(self.callee(address)))
+    }
+
+    /// The same, where an address that is no Service's must speak TLS.
+    pub(super) fn secure_elsewhere(self) -> Self {
+        Self { must_be_secure: true, ..self }
     }
 
     /// The callee at an address.

@@ -129,9 +129,7 @@ fn optional(text: &str) -> Result<bool, Fault> {
 }
 
 fn forwarded(text: &str) -> Result<bool, Fault> {
-    text.trim().parse().map_err(|_| {
-        Fault::new(format!("{text:?} is neither true nor false, so it has no effect"), "write true or false")
-    })
+    values::switch(text, ", so it has no effect")
 }
 
 #[cfg(test)]

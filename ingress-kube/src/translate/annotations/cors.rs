@@ -164,14 +164,7 @@ fn names(text: &str) -> Result<CorsNames, Fault> {
 
 /// What cannot be read is taken for the stricter word.
 fn credentials(text: &str) -> Result<bool, Fault> {
-    match values::keyword(text).as_str() {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => {
-            let message = format!("{text:?} is neither true nor false, so it has no effect");
-            Err(Fault::new(message, "write true or false"))
-        }
-    }
+    values::switch(text, ", so it has no effect")
 }
 
 fn max_age(text: &str) -> Result<Duration, Fault> {

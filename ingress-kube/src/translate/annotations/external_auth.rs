@@ -1,7 +1,7 @@
 //! A service that says who may pass. What cannot be read closes the paths that ask one.
 
 use http::{HeaderName, Method};
-use ingress_core::{AuthMethod, ExternalAuth, ExternalAuthOptions, FieldNames, Policy, SignIn};
+use ingress_core::{AuthMethod, ExternalAuth, ExternalAuthOptions, FieldNames, FieldUse, Policy, SignIn};
 
 use super::list::{Annotation, Report, Scope, Unreadable, ValueKind};
 use super::{Fault, Settings, Vain, callee, values};
@@ -213,45 +213,27 @@ fn method(text: &str) -> Result<AuthMethod, Fault> {
 }
 
 /// The names of fields, none of which may be one of `not`.
-fn fields(text: &str, not: &[&str]) -> Result<Vec<HeaderName>, Fault> {
+fn fields(text: &str) -> Result<Vec<HeaderName>, Fault> {
     let help = "write names of header fields, such as X-User, X-Groups; none that frames a message or is the gateway's to say";
     let of = |why: &str, word: &str| Fault::new(format!("{why}: {word:?}"), help);
     let name = |word: &str| {
         let name = word.parse::<HeaderName>().map_err(|_| of("it is no name of a header field", word))?;
-        let is_barred = not.contains(&name.as_str()) || name.as_str().starts_with("x-forwarded-");
-        if is_barred { Err(of("this field cannot be taken over", word)) } else { Ok(name) }
+        match FieldUse::of(&name) {
+            FieldUse::Free | FieldUse::Cookie => Ok(name),
+            _ => Err(of("this field cannot be taken over", word)),
+        }
     };
     let names: Vec<_> = values::words(text).map(name).collect::<Result<_, _>>()?;
     if names.is_empty() { Err(Fault::new("no header field is named", help)) } else { Ok(names) }
 }
 
-/// Fields that frame a message, are for one connection, or are the gateway's to say.
-const BARRED: [&str; 16] = [
-    "connection",
-    "content-length",
-    "expect",
-    "forwarded",
-    "host",
-    "keep-alive",
-    "proxy",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "x-real-ip",
-    "x-request-id",
-];
-
 fn request_fields(text: &str) -> Result<FieldNames, Fault> {
-    closing(fields(text, &BARRED).map(FieldNames::from_iter))
+    closing(fields(text).map(FieldNames::from_iter))
 }
 
 /// The fields for endpoints, and whether cookies are for clients.
 fn response_fields(text: &str) -> Result<(FieldNames, bool), Fault> {
-    let names = closing(fields(text, &BARRED))?;
+    let names = closing(fields(text))?;
     let (cookies, names): (Vec<_>, Vec<_>) =
         names.into_iter().partition(|name| name == http::header::SET_COOKIE);
     Ok((names.into_iter().collect(), !cookies.is_empty()))
@@ -292,6 +274,10 @@ mod tests {
     fn names_of_fields() {
         for (text, want) in [
             ("X-User, x-groups", Some(vec!["x-groups", "x-user"])),
+            ("X-Forwarded-User", Some(vec!["x-forwarded-user"])),
+            ("X_Real_IP", None),
+            ("content_length", None),
+            ("X-Client-Cert-Subject", None),
             ("Cookie\nCookie", Some(vec!["cookie"])),
             ("", None),
             ("x y:", None),

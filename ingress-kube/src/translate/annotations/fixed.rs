@@ -162,9 +162,7 @@ pub(super) fn in_vain(treatment: &Treatment) -> Vec<Vain> {
 }
 
 fn switch(text: &str) -> Result<bool, Fault> {
-    values::keyword(text).parse().map_err(|_| {
-        Fault::new(format!("{text:?} is neither true nor false, so it has no effect"), "write true or false")
-    })
+    values::switch(text, ", so it has no effect")
 }
 
 fn retry_after(text: &str) -> Result<Duration, Fault> {

@@ -188,9 +188,10 @@ fn keys_url(text: &str) -> Result<NamedCallee, Fault> {
             help,
         ));
     }
-    callee::named(KEYS_URL, text, |policy, callee| {
+    let named = callee::named(KEYS_URL, text, |policy, callee| {
         policy.authentication.jwt = Some(Jwt::new(JwtKeys::At(callee)));
-    })
+    });
+    named.map(NamedCallee::secure_elsewhere)
 }
 
 fn keys(secret: &Secret, config: &Config) -> Result<JwtKeySet, (String, String)> {

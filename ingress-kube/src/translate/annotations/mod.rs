@@ -23,6 +23,7 @@ mod fixed;
 mod headers;
 mod health_check;
 mod jwt;
+mod known;
 mod list;
 mod mirror;
 mod named;
@@ -51,11 +52,12 @@ pub(super) use path_syntax::PathSyntax;
 pub(super) use split::Splits;
 
 use fault::CLOSED;
+use known::{find, instead, meant, names};
 use list::ANNOTATIONS;
 pub use list::{Annotation, Scope, Unreadable, ValueKind};
 use policy::Treatment;
 
-use super::{Output, hints};
+use super::Output;
 use crate::Config;
 use crate::store::Stored;
 
@@ -136,11 +138,13 @@ impl<'a> Settings<'a> {
                     };
                     let message = format!("{key} {why}, so a class cannot have it");
                     let help = format!("write the annotation {DOMAIN}{key} on the {place}");
+                    let help = settings.closed_with(known.unreadable, help);
                     out.find(Code::InvalidAnnotation, &parameters.source, field, message, help);
                 }
                 None => {
                     let message = format!("{key:?} is no parameter of a class, and has no effect");
                     let help = instead(key, "", names(Scope::has_classes));
+                    let help = settings.closed_with(meant(key), help);
                     out.find(Code::UnknownAnnotation, &parameters.source, field, message, help);
                 }
             }
@@ -150,6 +154,16 @@ impl<'a> Settings<'a> {
             out.find(Code::IgnoredField, &parameters.source, "binaryData", "the field has no effect", help);
         }
         settings
+    }
+
+    /// What stands where it has no effect may have been meant to keep somebody out: then nobody may send requests, which the
+    /// help says.
+    fn closed_with(&mut self, meant: Unreadable, help: String) -> String {
+        if meant != Unreadable::Closed {
+            return help;
+        }
+        self.treatment.policy.access.closed = true;
+        format!("{help}; until then {CLOSED}")
     }
 
     /// What a class says lives on without its ConfigMap: a split, which alone borrows from it, is not for classes.
@@ -184,6 +198,7 @@ impl<'a> Settings<'a> {
                 None => {
                     let message = format!("there is no annotation {annotation:?}, so it has no effect");
                     let help = instead(name, DOMAIN, names(Scope::has_ingresses));
+                    let help = self.closed_with(meant(name), help);
                     out.find(Code::UnknownAnnotation, &ingress.source, field(name), message, help);
                 }
             }
@@ -343,53 +358,7 @@ fn list<T>(setting: &Setting<Vec<T>>) -> Result<&[T], &Diagnostic> {
     }
 }
 
-fn find(name: &str) -> Option<&'static Annotation> {
-    ANNOTATIONS.iter().find(|known| known.name == name)
-}
-
-/// The names of annotations that may stand somewhere.
-fn names(may: fn(Scope) -> bool) -> impl Iterator<Item = &'static str> + Clone {
-    ANNOTATIONS.iter().filter(move |known| may(known.scope)).map(|known| known.name)
-}
-
-/// What to write instead of a name that nobody knows.
-fn instead(name: &str, domain: &str, known: impl Iterator<Item = &'static str> + Clone) -> String {
-    let same = known.clone().find(|known| known.eq_ignore_ascii_case(name));
-    if let Some(similar) = same.or_else(|| hints::similar(name, known.clone())) {
-        return format!("write {domain}{similar}");
-    }
-    // What begins with the same word is what somebody looks for who guesses.
-    let word = |name: &str| name.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
-    let family = hints::list(known.clone().filter(|known| word(known) == word(name)));
-    format!("leave it out; there are {}", family.or_else(|| hints::list(known)).unwrap_or_default())
-}
-
 /// The lines of a value that say something, each with its number from 1.
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     (1..).zip(text.lines().map(str::trim)).filter(|(_, line)| !line.is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_and_meanings() {
-        for (index, known) in ANNOTATIONS.iter().enumerate() {
-            assert!(!known.meaning.is_empty() && !known.meaning.ends_with('.'), "{}", known.name);
-            assert!(ANNOTATIONS[..index].iter().all(|other| other.name != known.name), "{}", known.name);
-        }
-        for (name, want) in [
-            ("path_syntax", "write ingress.gateway/path-syntax"),
-            ("Split", "write ingress.gateway/split"),
-            ("match-headers", "write ingress.gateway/match-header"),
-            ("rewrite", "leave it out; there are rewrite-prefix, rewrite-path, rewrite-host"),
-            (
-                "snippet",
-                "leave it out; there are path-syntax, match-method, match-header, match-query, split and others",
-            ),
-        ] {
-            assert_eq!(instead(name, DOMAIN, names(|_| true)), want);
-        }
-    }
 }

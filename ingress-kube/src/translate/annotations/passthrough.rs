@@ -1,7 +1,7 @@
 //! TLS that is not ended here.
 
-use super::Fault;
 use super::list::{Annotation, Scope, Unreadable, ValueKind};
+use super::values;
 
 pub(in crate::translate) const NAME: &str = "tls-passthrough";
 
@@ -13,7 +13,7 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[Annotation {
     value: ValueKind::Switch,
     scope: Scope::Ingress,
     unreadable: Unreadable::Closed,
-    read: |settings, text, report| match switch(text) {
+    read: |settings, text, report| match values::switch(text, "") {
         Ok(passes) => settings.passes_tls = passes,
         // Whoever wants it may not want anybody to read along.
         Err(fault) => {
@@ -22,23 +22,3 @@ pub(super) const ANNOTATIONS: &[Annotation] = &[Annotation {
         }
     },
 }];
-
-fn switch(text: &str) -> Result<bool, Fault> {
-    text.trim()
-        .parse()
-        .map_err(|_| Fault::new(format!("{text:?} is neither true nor false"), "write true or false"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn switches() {
-        let read = |text| switch(text).ok();
-        assert_eq!(
-            ["true", " false\n", "True", "yes", ""].map(read),
-            [Some(true), Some(false), None, None, None]
-        );
-    }
-}

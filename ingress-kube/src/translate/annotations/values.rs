@@ -123,6 +123,15 @@ pub(super) fn thousandths(text: &str, max: u32) -> Result<u32, Fault> {
     })
 }
 
+/// `true` or `false`; `so` says what comes of anything else.
+pub(super) fn switch(text: &str, so: &str) -> Result<bool, Fault> {
+    match keyword(text).as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(Fault::new(format!("{text:?} is neither true nor false{so}"), "write true or false")),
+    }
+}
+
 /// What a body is.
 pub(super) fn media_type(text: &str) -> Result<MediaType, Fault> {
     text.parse().map_err(|error: MediaTypeError| {
