@@ -6,6 +6,7 @@ mod pki;
 mod support;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,8 @@ use http::Request;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use ingress_core::{
-    Algorithm, BackendRef, ClientCertificate, Endpoint, HostMatch, PathMatch, Policy, RouteTable, Rule,
-    TableReader, TableWriter, Timeout,
+    Algorithm, BackendRef, ClientCertificate, Endpoint, FixedAnswer, HostMatch, MediaType, PathMatch, Policy,
+    RateLimit, RouteTable, Rule, TableReader, TableWriter, Timeout,
 };
 use ingress_tower::IngressService;
 use ingress_tower::server::{Drained, Server};
@@ -331,7 +332,23 @@ async fn clients_are_refused_that_may_not_come_or_would_have_to_prove_something(
     proving.authentication.certificate = Some(ClientCertificate::new(trust(own.root().as_bytes()).unwrap()));
     let mut closed = Policy::default();
     closed.access.closed = true;
+    let with = |write: fn(&mut Policy)| {
+        let mut policy = Policy::default();
+        write(&mut policy);
+        policy
+    };
+    let limited = with(|policy| policy.client_limits.rate = Some("1000/s".parse().unwrap()));
+    let mut exempt = limited.clone();
+    exempt.client_limits.exempt = Some("127.0.0.0/8".parse().unwrap());
+    let maintenance = with(|policy| policy.maintenance.on = Some(true));
+    let mut staff = maintenance.clone();
+    staff.maintenance.exempt = Some("127.0.0.0/8".parse().unwrap());
     let plain = (|tls| tls) as fn(Tls) -> Tls;
+    let limited_everywhere = |tls: Tls| {
+        let mut policy = Policy::default();
+        policy.client_limits.concurrency = Some(100);
+        tls.passthrough_policy(policy)
+    };
     let everywhere = |tls: Tls| {
         let mut policy = Policy::default();
         policy.access.deny = Some("127.0.0.1".parse().unwrap());
@@ -344,6 +361,20 @@ async fn clients_are_refused_that_may_not_come_or_would_have_to_prove_something(
         (proving, plain, false),
         (Policy::default(), everywhere, false),
         (denying("192.0.2.0/24"), everywhere, true),
+        // Nobody knows whether it is a protection.
+        (with(|policy| policy.custom.set("example.com/key", "")), plain, false),
+        (with(|policy| policy.answer = FixedAnswer::new(404, MediaType::default(), "").ok()), plain, false),
+        (maintenance, plain, false),
+        (staff, plain, true),
+        (with(|policy| policy.maintenance.on = Some(false)), plain, true),
+        (limited, plain, false),
+        (exempt, plain, true),
+        (with(|policy| policy.client_limits.rate = Some(RateLimit::Unlimited)), plain, true),
+        (Policy::default(), limited_everywhere, false),
+        (with(|policy| policy.client_limits.concurrency = Some(0)), limited_everywhere, true),
+        // What is about answers, or about nobody's limit, keeps nobody out.
+        (with(|policy| policy.client_limits.bandwidth = NonZeroU64::new(1)), plain, true),
+        (with(|policy| policy.client_limits.exempt = "192.0.2.0/24".parse().ok()), plain, true),
     ] {
         let served = Served::start(&own, &[endpoint], policy.clone(), Server::new(), tls).await;
         let connected = connect(served.addr, &config, PASSED).await;
