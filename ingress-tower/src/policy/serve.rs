@@ -51,7 +51,7 @@ where
     answer
 }
 
-/// Lets pass who may, and replaces errors by pages.
+/// Lets pass who may, and replaces errors by pages. Whatever is sent is paced, and keeps the request open until its end.
 async fn guarded<C, B>(mut call: Call<C>, mut request: Request<Body>) -> Response<Body>
 where
     C: Client<B>,
@@ -61,22 +61,23 @@ where
     let pages = error_pages::of(&call, &request);
     let guarded = guard(&mut call, &mut request).await;
     let cookies = std::mem::take(&mut call.said.cookies);
-    let mut answer = match guarded {
-        Ok((None, pass)) => {
-            let treated = call.treated.clone();
-            let answer = dressed(call, request, shape).await;
-            pass.write(bandwidth::limit(&treated.client_limits, answer))
+    let treated = call.treated.clone();
+    let (mut answer, pass) = match guarded {
+        Ok((None, pass)) => (dressed(call, request, shape).await, pass),
+        Ok((Some(answer), pass)) => (answer, pass),
+        Err(error) => {
+            let error = error.of_backend(call.matched.backend.reference(), None);
+            (respond(error, shape), client_limits::Pass::default())
         }
-        Ok((Some(answer), pass)) => pass.write(answer),
-        Err(error) => respond(error.of_backend(call.matched.backend.reference(), None), shape),
     };
     for cookie in cookies {
         answer.headers_mut().append(SET_COOKIE, cookie);
     }
-    match pages {
+    let answer = match pages {
         Some(pages) => pages.replace::<B>(answer).await,
         None => answer,
-    }
+    };
+    pass.write(bandwidth::limit(&treated.client_limits, answer))
 }
 
 /// Decides about a request before it goes anywhere. The answer is there where no endpoint is asked.
