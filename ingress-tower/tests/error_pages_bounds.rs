@@ -10,7 +10,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::Response;
 use http_body_util::BodyExt;
-use ingress_core::{BackendRef, FixedAnswer, MediaType, PathMatch, Policy, RouteTable, Rule};
+use ingress_core::{
+    BackendRef, Callee, CalleeAddress, ExternalAuth, FixedAnswer, MediaType, PathMatch, Policy, RouteTable,
+    Rule,
+};
 use ingress_tower::{Body, IngressLayer, IngressService, ResourceRegistry};
 use support::*;
 use tower::ServiceExt;
@@ -68,15 +71,23 @@ async fn text_of(answer: Response<Body>) -> String {
 
 #[tokio::test]
 async fn a_request_is_open_until_its_page_is_sent() {
-    for body in [None, Some("text")] {
-        let mut policy = if body.is_some() { text(&[(500, 500)], body) } else { asking(&[(500, 500)], None) };
+    let mut refusing = asking(&[(503, 503)], None);
+    let nobody = Callee::new(CalleeAddress::Backend(backend("auth")), "/".parse().unwrap());
+    refusing.authentication.external = Some(ExternalAuth::new(nobody));
+    for (mut policy, status, body) in [
+        (text(&[(500, 500)], Some("text")), 500, "text"),
+        (asking(&[(500, 500)], None), 500, "page"),
+        (refusing, 503, "page"),
+    ] {
         policy.client_limits.concurrency = Some(1);
+        policy.client_limits.rate = "100/s".parse().ok();
         let service = failing(policy, || Some(Body::from("page")));
         let first = ask(&service).await;
-        assert_eq!(first.status(), 500);
+        assert_eq!(first.status(), status);
+        assert_eq!(first.headers().get_all("ratelimit").iter().count(), 1);
         assert_eq!(ask(&service).await.status(), 429, "the page of the first is still on its way");
-        assert_eq!(text_of(first).await, body.unwrap_or("page"));
-        assert_eq!(ask(&service).await.status(), 500);
+        assert_eq!(text_of(first).await, body);
+        assert_eq!(ask(&service).await.status(), status);
     }
 }
 

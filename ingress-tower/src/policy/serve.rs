@@ -59,16 +59,14 @@ where
 {
     let shape = Shape::of(request.method(), request.headers());
     let pages = error_pages::of(&call, &request);
-    let guarded = guard(&mut call, &mut request).await;
+    let mut pass = client_limits::Pass::default();
+    let guarded = guard(&mut call, &mut request, &mut pass).await;
     let cookies = std::mem::take(&mut call.said.cookies);
     let treated = call.treated.clone();
-    let (mut answer, pass) = match guarded {
-        Ok((None, pass)) => (dressed(call, request, shape).await, pass),
-        Ok((Some(answer), pass)) => (answer, pass),
-        Err(error) => {
-            let error = error.of_backend(call.matched.backend.reference(), None);
-            (respond(error, shape), client_limits::Pass::default())
-        }
+    let mut answer = match guarded {
+        Ok(None) => dressed(call, request, shape).await,
+        Ok(Some(answer)) => answer,
+        Err(error) => respond(error.of_backend(call.matched.backend.reference(), None), shape),
     };
     for cookie in cookies {
         answer.headers_mut().append(SET_COOKIE, cookie);
@@ -80,11 +78,13 @@ where
     pass.write(bandwidth::limit(&treated.client_limits, answer))
 }
 
-/// Decides about a request before it goes anywhere. The answer is there where no endpoint is asked.
+/// Decides about a request before it goes anywhere. The answer is there where no endpoint is asked; `pass` is what the request
+/// holds from where its client's limits let it in.
 async fn guard<C, B>(
     call: &mut Call<C>,
     request: &mut Request<Body>,
-) -> Result<(Option<Response<Body>>, client_limits::Pass), Error>
+    pass: &mut client_limits::Pass,
+) -> Result<Option<Response<Body>>, Error>
 where
     C: Client<B>,
     B: UpstreamBody,
@@ -92,22 +92,21 @@ where
     let treated = call.treated.clone();
     access::check(&treated, call.client)?;
     treated.prepared.custom.check()?;
-    let none = client_limits::Pass::default();
     if let Some(answer) = redirect::to_other_name(&treated, &call.facts(request))? {
-        return Ok((Some(answer), none));
+        return Ok(Some(answer));
     }
     if let Some(answer) = fixed::maintenance(call, request) {
-        return Ok((Some(answer), none));
+        return Ok(Some(answer));
     }
-    let pass = client_limits::admit(&treated, &call.facts(request))?;
+    *pass = client_limits::admit(&treated, &call.facts(request))?;
     pass.attend(request);
-    if let Some(answer) = authentication::check(call, request).await.map_err(|error| pass.tell(error))? {
-        return Ok((Some(answer), pass));
+    if let Some(answer) = authentication::check(call, request).await? {
+        return Ok(Some(answer));
     }
     if let Some(answer) = redirect::elsewhere(&treated, &call.facts(request))? {
-        return Ok((Some(answer), pass));
+        return Ok(Some(answer));
     }
-    Ok((fixed::answer(&treated, request)?, pass))
+    fixed::answer(&treated, request)
 }
 
 /// Compresses the answer, and lets the layers of the embedding program do what they do.
