@@ -126,6 +126,42 @@ fn what_clients_cannot_prove_closes_the_connections() {
 }
 
 #[test]
+fn what_nobody_sees_in_connections_closes_them() {
+    let config = Config::default().custom_annotation("example.com/key", |_| Ok(()));
+    let custom = "  annotations:\n    example.com/key: partners\n";
+    let closed = |reason: &str| {
+        vec![format!(
+            "error[ING023]: Ingress default/web metadata.annotations[ingress.gateway/tls-passthrough]: connections that are not decrypted are closed, because {reason}; leave out the annotations that ask for it; the endpoints may do it themselves"
+        )]
+    };
+    let counted = "no requests can be counted in them";
+    let answered = "nobody can be answered in them";
+    let unknown = "no policy of the program's own can look into them";
+    for (pairs, is_custom, want) in [
+        (&[("rate-limit", "10/s")][..], false, Some(counted.to_owned())),
+        (&[("concurrency-limit", "1")], false, Some(counted.to_owned())),
+        (&[("maintenance", "true")], false, Some(answered.to_owned())),
+        (&[("respond-body", "gone")], false, Some(answered.to_owned())),
+        (&[], true, Some(unknown.to_owned())),
+        (
+            &[("rate-limit", "10/s"), ("maintenance", "true")],
+            true,
+            Some(format!("{counted}, and {answered}, and {unknown}")),
+        ),
+        (&[("maintenance", "false"), ("bandwidth-limit", "1MiB"), ("concurrency-limit", "0")], false, None),
+    ] {
+        let pairs: Vec<_> = [PASS].iter().chain(pairs).copied().collect();
+        let mut text = ingress("web", 1, &pairs, &[("a.example", &["/"])]);
+        if is_custom {
+            text = text.replacen("  annotations:\n", custom, 1);
+        }
+        let table = common::table(&(services() + &text), &config);
+        assert_eq!(findings(&table), want.map_or_else(Vec::new, |reason| closed(&reason)), "{pairs:?}");
+        assert_eq!(carried(&table).len(), 1, "the server closes it");
+    }
+}
+
+#[test]
 fn the_older_ingress_says_whether_a_host_is_decrypted() {
     for (web, next, want) in [(1, 2, false), (2, 1, true)] {
         let plain = ingress("web", web, &[], &[("a.example", &["/"]), ("b.example", &["/"])]);

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
 use http::{Extensions, HeaderMap, HeaderValue, Request};
-use ingress_core::{Backend, EndpointIdKey, Policy, TableReader, endpoint_id_key};
+use ingress_core::{Backend, BackendRef, EndpointIdKey, Policy, TableReader, endpoint_id_key};
+use tokio::sync::Semaphore;
 use tower_layer::Layer;
 
 use crate::error::Kind;
 use crate::policy::{self, Budgets, Counts, Mirrors, Treated, Verdicts};
 use crate::proxy::forwarded_path;
 use crate::proxy::origin::{Origin, Origins, Peer, Via};
+use crate::registry::Registry;
 use crate::service::Ingress;
 use crate::spread::{Asked, Queues, Session, Spread};
 use crate::{
@@ -78,6 +80,8 @@ pub(crate) struct State {
     pub(crate) key_sources: policy::KeySources,
     pub(crate) verdicts: Verdicts,
     pub(crate) mirrors: Mirrors,
+    /// Room for error pages, by the backend that has them.
+    pub(crate) pages: Registry<BackendRef, Semaphore>,
     pub(crate) counts: Counts,
 }
 

@@ -124,7 +124,7 @@ where
             *request.uri_mut() = matched.path.clone().into();
             let shared = self.shared.clone();
             let call = Call { shared, matched, treated, client, version, said: Default::default() };
-            return ResponseFuture::boxed(policy::serve(call, request));
+            return ResponseFuture::boxed(policy::serve(Box::new(call), request));
         }
         serve(&self.shared, matched, request, version)
     }

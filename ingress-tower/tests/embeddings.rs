@@ -6,14 +6,16 @@ mod support;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 
+use futures_util::FutureExt;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::service::TowerToHyperService;
-use ingress_tower::IngressLayer;
+use ingress_core::{PathMatch, RouteTable, Rule};
+use ingress_tower::{Body, IngressLayer, ResourceRegistry};
 use support::*;
 use tokio::net::TcpListener;
-use tower::Layer;
+use tower::{Layer, ServiceExt};
 
 /// What a client gets from this address for a host, in HTTP/1.1 or HTTP/2: status, body and the endpoint's name.
 async fn get(addr: SocketAddr, host: &str, http2: bool) -> (u16, String, Option<String>) {
@@ -91,4 +93,27 @@ async fn tonic_server() {
     let mut server = tonic::transport::Server::builder().accept_http1(true).layer(layer);
     tokio::spawn(server.add_routes(routes.into()).serve_with_incoming(incoming));
     check(addr, &[false, true]).await;
+}
+
+#[test]
+fn who_has_no_runtime_gets_answers_and_no_copies() {
+    let backend = |name: &str| -> ingress_core::BackendRef { format!("default/{name}:80").parse().unwrap() };
+    let mut policy = ingress_core::Policy::default();
+    policy.error_pages.statuses = vec![(500, 500)];
+    policy.error_pages.body = Some("page".into());
+    policy.mirror = Some(ingress_core::Mirror::to(backend("next")));
+    let rule = Rule::new(HOST.parse().unwrap(), PathMatch::prefix("/").unwrap(), backend("shop"));
+    let mut rules = RouteTable::builder();
+    rules.rule(rule.with_policy(policy));
+    let shop = tower::service_fn(|request: Request<Body>| async {
+        let body = request.into_body().collect().await.unwrap().to_bytes();
+        Ok::<_, Infallible>(Response::builder().status(500).body(Body::from(body)).unwrap())
+    });
+    let registry = ResourceRegistry::new().with(backend("shop"), shop);
+    let layer = IngressLayer::new(ingress_core::table(rules.build().0).0).resources(registry);
+    let request = Request::post("/").header("host", HOST).body(Body::from("own words")).unwrap();
+    let answer = layer.into_service().oneshot(request).now_or_never().unwrap().unwrap();
+    assert_eq!(answer.status(), 500);
+    let body = answer.into_body().collect().now_or_never().unwrap().unwrap().to_bytes();
+    assert_eq!(body, "page");
 }

@@ -1,165 +1,24 @@
 //! Connections that are carried to an endpoint without being decrypted, beside others on the same port.
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
+#[path = "support/passed.rs"]
+mod passed;
 #[path = "support/pki.rs"]
 mod pki;
 mod support;
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
-use http::Request;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use ingress_core::{
-    Algorithm, BackendRef, ClientCertificate, Endpoint, HostMatch, PathMatch, Policy, RouteTable, Rule,
-    TableReader, TableWriter, Timeout,
-};
-use ingress_tower::IngressService;
-use ingress_tower::server::{Drained, Server};
+use ingress_core::{Algorithm, ClientCertificate, FixedAnswer, MediaType, Policy, RateLimit, Timeout};
+use ingress_tower::server::Server;
 use ingress_tower::tls::{Tls, trust};
-use pki::{Authority, Pem, connect, hello, in_records};
+use passed::{ENDED, PASSED, Served, get, say, tls_endpoint};
+use pki::{Authority, connect, hello, in_records};
 use rustls::ALL_VERSIONS;
-use rustls::ServerConfig;
-use rustls::crypto::ring::default_provider;
-use rustls::server::WebPkiClientVerifier;
 use support::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
-
-const PASSED: &str = "tcp.example";
-const ENDED: &str = "shop.example";
-
-/// A gateway that ends TLS for one host, and passes on that of another.
-struct Served {
-    addr: SocketAddr,
-    reader: TableReader,
-    writer: TableWriter,
-    stop: oneshot::Sender<()>,
-    done: JoinHandle<Drained>,
-    endpoint: Moody,
-    own: Pem,
-}
-
-fn backend() -> BackendRef {
-    "default/tcp:443".parse().unwrap()
-}
-
-impl Served {
-    async fn to(authority: &Authority, endpoints: &[SocketAddr]) -> Self {
-        Self::start(authority, endpoints, Policy::default(), Server::new(), |tls| tls).await
-    }
-
-    async fn start(
-        authority: &Authority,
-        endpoints: &[SocketAddr],
-        policy: Policy,
-        server: Server,
-        tls: fn(Tls) -> Tls,
-    ) -> Self {
-        let endpoint = Moody::start("ended").await;
-        let own = authority.issue(&[ENDED, PASSED]);
-        let (reader, writer) = ingress_core::table(RouteTable::default());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = listener.local_addr().unwrap();
-        let (stop, stopped) = oneshot::channel::<()>();
-        let (tls, service) = (tls(Tls::new(reader.clone())), IngressService::new(reader.clone()));
-        let until = async move { drop(stopped.await) };
-        let done = tokio::spawn(async move { server.serve_tls(listener, &tls, service, until).await });
-        let mut served = Self { addr, reader, writer, stop, done, endpoint, own };
-        served.publish(endpoints, Some(policy));
-        served
-    }
-
-    /// Everything but the passed host goes to one endpoint; without a policy the host is not passed.
-    fn publish(&mut self, endpoints: &[SocketAddr], policy: Option<Policy>) {
-        let mut rules = RouteTable::builder();
-        let web: BackendRef = "default/web:80".parse().unwrap();
-        rules.rule(Rule::new(HostMatch::Any, PathMatch::prefix("/").unwrap(), web.clone()));
-        rules.endpoints(web, [Endpoint::new(self.endpoint.addr)]);
-        rules.certificate(HostMatch::Any, self.own.load());
-        if let Some(policy) = policy {
-            rules.rule(Rule::passthrough(PASSED.parse().unwrap(), backend()).with_policy(policy));
-            rules.endpoints(backend(), endpoints.iter().map(|&addr| Endpoint::new(addr)));
-        }
-        self.writer.publish(rules.build().0);
-    }
-
-    /// How many connections each endpoint of the passed host has.
-    fn in_flight(&self) -> Vec<u64> {
-        let table = self.reader.snapshot();
-        let endpoints = table.passthrough(PASSED).unwrap().backend.endpoints();
-        (0..endpoints.as_slice().len())
-            .map(|place| endpoints.vitals(place).unwrap().in_flight_now().into())
-            .collect()
-    }
-}
-
-/// An endpoint that speaks TLS with a certificate of its own, and answers each line with its name and the line; to each
-/// client it says first how many certificates it has.
-async fn tls_endpoint(authority: &Authority, name: &'static str, clients: Option<&Authority>) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let addr = listener.local_addr().unwrap();
-    let own = authority.issue(&[PASSED]);
-    let builder = ServerConfig::builder_with_provider(default_provider().into());
-    let builder = builder.with_safe_default_protocol_versions().unwrap();
-    let builder = match clients {
-        None => builder.with_no_client_auth(),
-        Some(clients) => {
-            let mut roots = rustls::RootCertStore::empty();
-            roots.add(clients.root_der()).unwrap();
-            let verifier =
-                WebPkiClientVerifier::builder_with_provider(roots.into(), default_provider().into());
-            builder.with_client_cert_verifier(verifier.build().unwrap())
-        }
-    };
-    let acceptor =
-        TlsAcceptor::from(Arc::new(builder.with_single_cert(own.certificates(), own.key()).unwrap()));
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let acceptor = acceptor.clone();
-            tokio::spawn(async move {
-                let Ok(mut stream) = acceptor.accept(stream).await else { return };
-                let mut byte = [0];
-                let mut line = format!("{name} ").into_bytes();
-                while let Ok(1) = stream.read(&mut byte).await {
-                    line.push(byte[0]);
-                    if byte[0] == b'\n' {
-                        stream.write_all(&line).await.unwrap();
-                        line = format!("{name} ").into_bytes();
-                    }
-                }
-                stream.write_all(b"bye").await.unwrap();
-                stream.shutdown().await.unwrap();
-            });
-        }
-    });
-    addr
-}
-
-/// Sends a line and returns the answer.
-async fn say(stream: &mut (impl AsyncReadExt + AsyncWriteExt + Unpin), line: &str) -> String {
-    within("sent", stream.write_all(format!("{line}\n").as_bytes())).await.unwrap();
-    let mut answer = Vec::new();
-    while answer.last() != Some(&b'\n') {
-        let mut byte = [0];
-        within("an answer", stream.read_exact(&mut byte)).await.unwrap();
-        answer.extend(byte);
-    }
-    String::from_utf8(answer).unwrap().trim_end().to_owned()
-}
-
-async fn get(stream: tokio_rustls::client::TlsStream<TcpStream>, host: &str) -> u16 {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
-    tokio::spawn(connection);
-    let request = Request::get("/").header("host", host).body(empty()).unwrap();
-    within("an answer", sender.send_request(request)).await.unwrap().status().as_u16()
-}
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn hosts_that_are_passed_and_hosts_that_are_ended_share_a_port() {
@@ -331,7 +190,23 @@ async fn clients_are_refused_that_may_not_come_or_would_have_to_prove_something(
     proving.authentication.certificate = Some(ClientCertificate::new(trust(own.root().as_bytes()).unwrap()));
     let mut closed = Policy::default();
     closed.access.closed = true;
+    let with = |write: fn(&mut Policy)| {
+        let mut policy = Policy::default();
+        write(&mut policy);
+        policy
+    };
+    let limited = with(|policy| policy.client_limits.rate = Some("1000/s".parse().unwrap()));
+    let mut exempt = limited.clone();
+    exempt.client_limits.exempt = Some("127.0.0.0/8".parse().unwrap());
+    let maintenance = with(|policy| policy.maintenance.on = Some(true));
+    let mut staff = maintenance.clone();
+    staff.maintenance.exempt = Some("127.0.0.0/8".parse().unwrap());
     let plain = (|tls| tls) as fn(Tls) -> Tls;
+    let limited_everywhere = |tls: Tls| {
+        let mut policy = Policy::default();
+        policy.client_limits.concurrency = Some(100);
+        tls.passthrough_policy(policy)
+    };
     let everywhere = |tls: Tls| {
         let mut policy = Policy::default();
         policy.access.deny = Some("127.0.0.1".parse().unwrap());
@@ -344,6 +219,20 @@ async fn clients_are_refused_that_may_not_come_or_would_have_to_prove_something(
         (proving, plain, false),
         (Policy::default(), everywhere, false),
         (denying("192.0.2.0/24"), everywhere, true),
+        // Nobody knows whether it is a protection.
+        (with(|policy| policy.custom.set("example.com/key", "")), plain, false),
+        (with(|policy| policy.answer = FixedAnswer::new(404, MediaType::default(), "").ok()), plain, false),
+        (maintenance, plain, false),
+        (staff, plain, true),
+        (with(|policy| policy.maintenance.on = Some(false)), plain, true),
+        (limited, plain, false),
+        (exempt, plain, true),
+        (with(|policy| policy.client_limits.rate = Some(RateLimit::Unlimited)), plain, true),
+        (Policy::default(), limited_everywhere, false),
+        (with(|policy| policy.client_limits.concurrency = Some(0)), limited_everywhere, true),
+        // What is about answers, or about nobody's limit, keeps nobody out.
+        (with(|policy| policy.client_limits.bandwidth = NonZeroU64::new(1)), plain, true),
+        (with(|policy| policy.client_limits.exempt = "192.0.2.0/24".parse().ok()), plain, true),
     ] {
         let served = Served::start(&own, &[endpoint], policy.clone(), Server::new(), tls).await;
         let connected = connect(served.addr, &config, PASSED).await;

@@ -80,3 +80,36 @@ async fn credentials_of_requests_are_never_indexed() {
     let block = head(&mut endpoint).await;
     assert_eq!((count(&block, AUTHORIZATION), count(&block, COOKIE)), (1, 2), "{block:x?}");
 }
+
+#[tokio::test]
+async fn credentials_that_a_service_grants_are_never_indexed() {
+    let upstream = Upstream::bind().await;
+    static GRANTED: [(&str, &str); 2] = [("authorization", "Bearer own"), ("cookie", "own=1")];
+    let auth = external::answering(200, &GRANTED, "").await;
+    let mut needed = external::auth("/");
+    needed.options.response_fields = Some(external::names(&["authorization", "cookie"]));
+    needed.options.cache = Some(std::time::Duration::from_secs(60));
+    let backend = external::backend("shop");
+    let mut rules = RouteTable::builder();
+    let rule = Rule::new(HOST.parse().unwrap(), PathMatch::prefix("/").unwrap(), backend.clone());
+    rules.rule(rule.with_policy(external::policy(needed)));
+    rules.endpoints(backend, [Endpoint::new(upstream.addr).with_protocol(Protocol::H2c)]);
+    rules.endpoints(external::backend("auth"), [Endpoint::new(auth.addr)]);
+    let service = IngressService::new(ingress_core::table(rules.build().0).0);
+    let gateway = Gateway::start(Default::default(), service).await;
+    let asked = format!("GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n");
+    let mut client = gateway.client().await;
+    client.send(asked.clone()).await;
+    let mut endpoint = upstream.accept().await;
+    endpoint.bytes(24).await;
+    endpoint.send(frame(SETTINGS, 0, 0, &[])).await;
+    let fresh = head(&mut endpoint).await;
+    // What is remembered of the service's word is no less of a secret.
+    let mut other = gateway.client().await;
+    other.send(asked).await;
+    let remembered = head(&mut endpoint).await;
+    for block in [fresh, remembered] {
+        assert_eq!((count(&block, AUTHORIZATION), count(&block, COOKIE)), (1, 1), "{block:x?}");
+    }
+    assert_eq!(auth.count(), 1);
+}

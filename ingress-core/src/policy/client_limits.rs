@@ -34,7 +34,7 @@ pub struct ClientLimits {
     /// Clients that have neither a rate nor a number of open requests, by their address as trusted proxies tell it.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub exempt: Option<Networks>,
-    /// How many bytes of an answer's body are sent a second, each answer by itself; [`NonZeroU64::MAX`] is any number. No
+    /// How many bytes of an answer's body are sent a second, each answer by itself and whoever made it; [`NonZeroU64::MAX`] is any number. No
     /// tunnel has this limit.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub bandwidth: Option<NonZeroU64>,
@@ -80,6 +80,11 @@ impl ClientLimits {
         *self == Self::default()
     }
 
+    /// Whether requests may be refused for being too many: there is a rate, or a number of open requests.
+    pub fn limits_requests(&self) -> bool {
+        self.rate.is_some_and(|rate| rate.rate().is_some()) || self.concurrency.is_some_and(|max| max > 0)
+    }
+
     /// Whether anything is counted that a name is for.
     pub fn counts(&self) -> bool {
         let Self { rate, burst, concurrency, key, exempt, .. } = self;
@@ -90,6 +95,21 @@ impl ClientLimits {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_rate_and_a_number_refuse_requests() {
+        for (rate, concurrency, want) in [
+            (None, None, false),
+            (Some(RateLimit::Unlimited), Some(0), false),
+            ("1/h".parse().ok(), None, true),
+            (None, Some(1), true),
+        ] {
+            let mut limits = ClientLimits::default();
+            (limits.rate, limits.concurrency) = (rate, concurrency);
+            (limits.bandwidth, limits.exempt) = (NonZeroU64::new(1), "10.0.0.0/8".parse().ok());
+            assert_eq!(limits.limits_requests(), want);
+        }
+    }
 
     #[test]
     fn each_limit_is_taken_over_by_itself() {

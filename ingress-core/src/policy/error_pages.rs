@@ -18,7 +18,7 @@ use super::MediaType;
 pub struct ErrorPages {
     /// Which statuses, from the first to the last of each pair; what is no error, below 400, is left alone.
     pub statuses: Vec<(u16, u16)>,
-    /// Who answers in their place.
+    /// Who answers in their place, for so many requests at a time; the text, or the answer as it came, is for those beyond.
     #[cfg_attr(
         feature = "serde",
         serde(skip_serializing_if = "Option::is_none", serialize_with = "super::callee::as_optional_text")

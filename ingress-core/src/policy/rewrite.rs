@@ -24,7 +24,8 @@ pub enum PathRewrite {
     /// [`PathMatch::Prefix`](crate::PathMatch::Prefix), the whole path is replaced.
     Prefix(Box<str>),
     /// The whole path, and with a `?` in it the query, too. What captures and variables hold is escaped where it could
-    /// mean more than a part of a path, or of a query.
+    /// mean more than a part of a path, or of a query; only `{query}` behind the `?` is what the client wrote, which may be any
+    /// number of parameters, also such as the template has, too.
     Full(Template),
 }
 

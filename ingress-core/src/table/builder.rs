@@ -53,6 +53,10 @@ impl RouteTableBuilder {
     }
 
     /// Sets how requests for this backend are treated, and its endpoints chosen, where their rule says nothing else.
+    ///
+    /// What protects a route, such as [`Policy::access`] and [`Policy::authentication`], belongs on its rule
+    /// ([`Rule::with_policy`](crate::Rule::with_policy)): where a rule has a canary or splits its requests, the policy of the
+    /// backend that is chosen counts, and a client may be able to choose, by a header or a cookie, the one that asks for less.
     pub fn backend_policy(&mut self, backend: BackendRef, policy: impl Into<Arc<Policy>>) -> &mut Self {
         self.policies.insert(backend, policy.into());
         self

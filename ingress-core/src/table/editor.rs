@@ -126,6 +126,10 @@ impl TableEditor {
     }
 
     /// Sets how requests for a backend are treated where their rule says nothing else.
+    ///
+    /// What protects a route, such as [`Policy::access`] and [`Policy::authentication`], belongs on its rule
+    /// ([`Rule::with_policy`](crate::Rule::with_policy)): where a rule has a canary or splits its requests, the policy of the
+    /// backend that is chosen counts, and a client may be able to choose, by a header or a cookie, the one that asks for less.
     pub fn set_backend_policy(&mut self, backend: BackendRef, policy: Option<Arc<Policy>>) {
         self.backends.set_policy(backend, policy);
     }

@@ -76,12 +76,22 @@ impl Passing<'_> {
     }
 }
 
-/// What is said of requests that nobody sees, and would keep clients out.
+/// What is said of requests that nobody sees, and closes their connections.
 pub(super) fn report_unproved(stored: &Stored<Ingress>, policy: Option<&Policy>, out: &mut Output) {
-    let asks = |policy: &Policy| policy.authentication.is_needed() || !policy.client_limits.is_default();
-    if policy.is_some_and(asks) {
-        let message = "connections that are not decrypted are closed, because nobody can prove anything in them, and no requests be counted";
-        let help = "leave out the annotations about certificates, passwords, tokens and limits of clients; the endpoints may ask for them";
+    let Some(Policy { authentication, client_limits, maintenance, answer, custom, .. }) = policy else {
+        return;
+    };
+    let reasons = [
+        (authentication.is_needed(), "nobody can prove anything in them"),
+        (client_limits.limits_requests(), "no requests can be counted in them"),
+        (maintenance.on == Some(true) || answer.is_some(), "nobody can be answered in them"),
+        (!custom.is_default(), "no policy of the program's own can look into them"),
+    ];
+    let reasons: Vec<_> = reasons.into_iter().filter(|reason| reason.0).map(|reason| reason.1).collect();
+    if !reasons.is_empty() {
+        let message =
+            format!("connections that are not decrypted are closed, because {}", reasons.join(", and "));
+        let help = "leave out the annotations that ask for it; the endpoints may do it themselves";
         let field = annotations::field(annotations::PASSTHROUGH);
         out.find(Code::InvalidAnnotation, &stored.source, field, message, help);
     }

@@ -9,6 +9,7 @@ use http::{Request, Response};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use ingress_core::{Backend, BackendRef, CalleeAddress, Endpoint, EndpointAddress, Protocol, UpstreamTls};
+use tokio::runtime::Handle;
 use tower::ServiceExt;
 
 use super::{forward, treated};
@@ -116,7 +117,9 @@ pub(super) fn discard(body: Body) {
     if body.is_end_stream() || body.size_hint().lower() > WORTH_BYTES as u64 {
         return;
     }
-    tokio::spawn(tokio::time::timeout(WORTH_TIME, read_away(body, WORTH_BYTES)));
+    // Who embeds this may run something else than tokio.
+    let Ok(runtime) = Handle::try_current() else { return };
+    runtime.spawn(async move { tokio::time::timeout(WORTH_TIME, read_away(body, WORTH_BYTES)).await });
 }
 
 /// Reads a body and forgets it, as far as this many bytes.

@@ -85,7 +85,10 @@ pub(super) fn admit(treated: &Treated, facts: &Facts<'_>) -> Result<Pass, Error>
         if pass.permit.is_none() {
             // Nobody knows when one of them ends.
             let error = Error::new(Kind::TooManyRequests).with_field(RETRY_AFTER, HeaderValue::from(1));
-            return Err(pass.tell(error));
+            return Err(match pass.told {
+                Some(told) => told.tell(error),
+                None => error,
+            });
         }
     }
     Ok(pass)
@@ -122,14 +125,6 @@ impl Pass {
     pub(super) fn attend(&self, request: &mut Request<Body>) {
         if let Some(permit) = self.permit.as_ref().filter(|_| request.headers().contains_key(UPGRADE)) {
             request.extensions_mut().insert(permit.clone());
-        }
-    }
-
-    /// Tells the client with an error.
-    pub(super) fn tell(&self, error: Error) -> Error {
-        match &self.told {
-            Some(told) => told.tell(error),
-            None => error,
         }
     }
 

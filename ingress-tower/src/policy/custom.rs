@@ -215,7 +215,7 @@ impl fmt::Debug for Layers {
 }
 
 /// Sends a request through the layers of its policy.
-pub(super) async fn around<C, B>(call: Call<C>, request: Request<Body>, shape: Shape) -> Response<Body>
+pub(super) async fn around<C, B>(call: Box<Call<C>>, request: Request<Body>, shape: Shape) -> Response<Body>
 where
     C: Client<B>,
     B: UpstreamBody,

@@ -1,8 +1,11 @@
 //! `error_pages`: what clients see in place of errors.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{
     ACCEPT, ACCEPT_LANGUAGE, ACCEPT_RANGES, AGE, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
     CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY_REPORT_ONLY, CONTENT_TYPE, ETAG, EXPIRES, HOST,
@@ -10,18 +13,22 @@ use http::header::{
 };
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
-use http_body::Body as _;
+use http_body::{Body as HttpBody, Frame, SizeHint};
 use ingress_core::{Backend, BackendRef, ErrorPages};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Call, Treated, aside};
-use crate::Body;
 use crate::bounds::{Client, UpstreamBody};
 use crate::layer::Shared;
 use crate::proxy::headers;
 use crate::respond::Shape;
+use crate::{Body, BodyError};
 
 /// How long whoever has the pages may take to begin one.
 const MAX_TIME: Duration = Duration::from_secs(5);
+
+/// Pages that are asked for or on their way from one backend. In place of one more there is the text, or the answer itself.
+pub(super) const MAX_PAGES: usize = 64;
 
 const X_CODE: HeaderName = HeaderName::from_static("x-code");
 const X_FORMAT: HeaderName = HeaderName::from_static("x-format");
@@ -45,6 +52,12 @@ struct Asked<C> {
     shared: Arc<Shared<C>>,
     others: Vec<Arc<Backend>>,
     headers: HeaderMap,
+}
+
+/// A page that takes room of its backend until it is sent.
+struct Counted {
+    body: Body,
+    _room: OwnedSemaphorePermit,
 }
 
 /// The pages for the answer of a request, if its policy has any.
@@ -73,8 +86,12 @@ impl<C> Pages<C> {
         if !pages.is_for_status(status.as_u16()) {
             return answer;
         }
-        let page = match (asked, &pages.backend) {
-            (Some(asked), Some(backend)) => Box::pin(asked.ask(backend, status)).await,
+        let room = treated.prepared.pages.as_ref().and_then(|pages| pages.clone().try_acquire_owned().ok());
+        let page = match (asked, &pages.backend, room) {
+            (Some(asked), Some(backend), Some(room)) => {
+                let page = Box::pin(asked.ask(backend, status)).await;
+                page.map(|page| page.map(|body| Body::new(Counted { body, _room: room })))
+            }
             _ => None,
         };
         let Some(page) = page.or_else(|| own_page(pages)) else { return answer };
@@ -100,7 +117,7 @@ impl<C> Pages<C> {
 /// The text of the policy.
 fn own_page(pages: &ErrorPages) -> Option<Response<Body>> {
     let body = pages.body.as_deref()?;
-    let mut page = Response::new(Body::from(bytes::Bytes::copy_from_slice(body.as_bytes())));
+    let mut page = Response::new(Body::from(Bytes::copy_from_slice(body.as_bytes())));
     let content_type =
         pages.content_type.as_ref().map_or(ErrorPages::CONTENT_TYPE, |content| content.as_str());
     if let Ok(content_type) = HeaderValue::from_str(content_type) {
@@ -160,5 +177,25 @@ impl<C> Asked<C> {
         let page = aside::ask_backend::<C, B>(&self.shared, &self.others, backend, path, request);
         let page = tokio::time::timeout(MAX_TIME, page).await.ok()?.ok()?;
         (page.status().is_success() || page.status() == status).then_some(page)
+    }
+}
+
+impl HttpBody for Counted {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        Pin::new(&mut self.get_mut().body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }

@@ -109,12 +109,13 @@ where
     }
     let mut fields = HeaderMap::new();
     headers::copy_fields(&parts.headers, &mut fields, needed.options.response_fields.iter().flatten());
+    CREDENTIALS.iter().for_each(|name| headers::hide(&mut fields, name));
     let passes_on = needed.options.cookies == Some(true);
     let cookies: Vec<_> = parts.headers.get_all(SET_COOKIE).iter().filter(|_| passes_on).cloned().collect();
     if let Some((key, time)) = cache {
         // A cookie is for one client, once.
         if cookies.is_empty() && !headers::lists(&parts.headers, &CACHE_CONTROL, b"no-store") {
-            call.shared.state.verdicts.insert(key, fields.clone(), time);
+            call.shared.state.verdicts.insert(key, &fields, time);
         }
     }
     (call.said.granted, call.said.cookies) = (fields, cookies);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::header::UPGRADE;
 use http::{HeaderName, HeaderValue, Request};
 use ingress_core::{BackendRef, MirrorShare};
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::{Call, aside, tee};
@@ -16,7 +17,7 @@ use crate::respond::Shape;
 
 /// Copies that are under way to one backend. What would be one more is dropped.
 const MAX_COPIES: usize = 64;
-/// How far the body of a copy may fall behind that of its request.
+/// How far the body of a copy may fall behind that of its request, in bytes.
 const MAX_BEHIND: usize = 1024 * 1024;
 /// How long a copy may be under way, and how much of its answer is read.
 const MAX_TIME: Duration = Duration::from_secs(60);
@@ -55,6 +56,7 @@ where
     if !is_chosen(mirror.share) || !may_be_copied(request) {
         return;
     }
+    let Ok(runtime) = Handle::try_current() else { return };
     let Ok(permit) = copies.clone().try_acquire_owned() else { return };
     let (body, copied) = tee::split(std::mem::take(request.body_mut()), MAX_BEHIND);
     *request.body_mut() = body;
@@ -70,7 +72,7 @@ where
             aside::read_away(answer.into_body(), MAX_ANSWER).await;
         }
     };
-    tokio::spawn(async move {
+    runtime.spawn(async move {
         // Nobody learns what became of it.
         drop(tokio::time::timeout(MAX_TIME, sent).await);
         drop(permit);

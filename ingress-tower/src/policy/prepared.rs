@@ -1,9 +1,12 @@
 //! What is made of a policy once, before any request meets it.
 
-use http::HeaderName;
-use ingress_core::Policy;
+use std::sync::Arc;
 
-use super::{basic_auth, client_limits, compression, cors, custom, fixed, headers, jwt, mirror};
+use http::HeaderName;
+use ingress_core::{BackendRef, Policy};
+use tokio::sync::Semaphore;
+
+use super::{basic_auth, client_limits, compression, cors, custom, error_pages, fixed, headers, jwt, mirror};
 use crate::layer::State;
 
 /// What is made of a policy once. Equal values of two policies share what is made of them.
@@ -18,11 +21,16 @@ pub(crate) struct Prepared {
     pub(super) basic_auth: Option<basic_auth::Gatekeeper>,
     pub(super) jwt: Option<jwt::Gatekeeper>,
     pub(super) mirror: Option<mirror::Copies>,
+    /// Room for pages of the backend that has them.
+    pub(super) pages: Option<Arc<Semaphore>>,
 }
 
 impl Prepared {
     pub(super) fn new(policy: &Policy, state: &State) -> Self {
         let (basic, jwt) = (policy.authentication.basic.as_ref(), policy.authentication.jwt.as_ref());
+        let room = |backend: &BackendRef| {
+            state.pages.get(backend.clone(), || Semaphore::new(error_pages::MAX_PAGES), |_| true)
+        };
         Self {
             client_limits: client_limits::Limits::new(policy, state),
             cors: policy.cors.as_ref().map(cors::Layer::new),
@@ -33,6 +41,7 @@ impl Prepared {
             basic_auth: basic.map(|basic| basic_auth::Gatekeeper::new(basic, state)),
             jwt: jwt.map(|jwt| jwt::Gatekeeper::new(jwt, state)),
             mirror: policy.mirror.as_ref().map(|mirror| state.mirrors.of(&mirror.backend)),
+            pages: policy.error_pages.backend.as_ref().map(room),
         }
     }
 

@@ -32,7 +32,9 @@ pub(crate) struct Call<C> {
 }
 
 /// Answers a request as its policy says. What stands first here is outermost: it sees a request first and its answer last.
-pub(crate) async fn serve<C, B>(call: Call<C>, request: Request<Body>) -> Response<Body>
+///
+/// What few routes ask for is boxed, so that the requests of others carry no room for it.
+pub(crate) async fn serve<C, B>(call: Box<Call<C>>, request: Request<Body>) -> Response<Body>
 where
     C: Client<B>,
     B: UpstreamBody,
@@ -42,7 +44,7 @@ where
     // Whoever may not send requests may not ask what scripts may do either.
     let may_ask = !cors::is_preflight(&request) || admit(&treated, call.client).is_ok();
     let mut answer = match treated.prepared.cors.as_ref().filter(|_| may_ask) {
-        Some(cors) => cors.around(request, move |request| Box::pin(guarded(call, request))).await,
+        Some(cors) => Box::pin(cors.around(request, |request| Box::pin(guarded(call, request)))).await,
         None => guarded(call, request).await,
     };
     if let Some(edits) = edits {
@@ -51,32 +53,32 @@ where
     answer
 }
 
-/// Lets pass who may, and replaces errors by pages.
-async fn guarded<C, B>(mut call: Call<C>, mut request: Request<Body>) -> Response<Body>
+/// Lets pass who may, and replaces errors by pages. Whatever is sent is paced, and keeps the request open until its end.
+async fn guarded<C, B>(mut call: Box<Call<C>>, mut request: Request<Body>) -> Response<Body>
 where
     C: Client<B>,
     B: UpstreamBody,
 {
     let shape = Shape::of(request.method(), request.headers());
     let pages = error_pages::of(&call, &request);
-    let guarded = guard(&mut call, &mut request).await;
+    let mut pass = client_limits::Pass::default();
+    let guarded = guard(&mut call, &mut request, &mut pass).await;
     let cookies = std::mem::take(&mut call.said.cookies);
+    let treated = call.treated.clone();
     let mut answer = match guarded {
-        Ok((None, pass)) => {
-            let treated = call.treated.clone();
-            let answer = dressed(call, request, shape).await;
-            pass.write(bandwidth::limit(&treated.client_limits, answer))
-        }
-        Ok((Some(answer), pass)) => pass.write(answer),
+        Ok(None) if treated.prepared.has_layers() => Box::pin(dressed(call, request, shape)).await,
+        Ok(None) => send(call, request, shape).await,
+        Ok(Some(answer)) => answer,
         Err(error) => respond(error.of_backend(call.matched.backend.reference(), None), shape),
     };
     for cookie in cookies {
         answer.headers_mut().append(SET_COOKIE, cookie);
     }
-    match pages {
-        Some(pages) => pages.replace::<B>(answer).await,
+    let answer = match pages {
+        Some(pages) => Box::pin(pages.replace::<B>(answer)).await,
         None => answer,
-    }
+    };
+    pass.write(bandwidth::limit(&treated.client_limits, answer))
 }
 
 /// Refuses whoever may not send requests, and everybody where nobody knows who may.
@@ -85,52 +87,40 @@ fn admit(treated: &Treated, client: Option<IpAddr>) -> Result<(), Error> {
     treated.prepared.custom.check()
 }
 
-/// Decides about a request before it goes anywhere. The answer is there where no endpoint is asked.
+/// Decides about a request before it goes anywhere. The answer is there where no endpoint is asked; `pass` is what the request
+/// holds from where its client's limits let it in.
 async fn guard<C, B>(
     call: &mut Call<C>,
     request: &mut Request<Body>,
-) -> Result<(Option<Response<Body>>, client_limits::Pass), Error>
+    pass: &mut client_limits::Pass,
+) -> Result<Option<Response<Body>>, Error>
 where
     C: Client<B>,
     B: UpstreamBody,
 {
     let treated = call.treated.clone();
     admit(&treated, call.client)?;
-    let none = client_limits::Pass::default();
     if let Some(answer) = redirect::to_other_name(&treated, &call.facts(request))? {
-        return Ok((Some(answer), none));
-    }
-    if let Some(answer) = fixed::maintenance(call, request) {
-        return Ok((Some(answer), none));
-    }
-    let pass = client_limits::admit(&treated, &call.facts(request))?;
-    pass.attend(request);
-    match within_limits(call, request).await {
-        Ok(answer) => Ok((answer, pass)),
-        Err(error) => Err(pass.tell(error)),
-    }
-}
-
-/// Decides about a request that was counted.
-async fn within_limits<C, B>(
-    call: &mut Call<C>,
-    request: &mut Request<Body>,
-) -> Result<Option<Response<Body>>, Error>
-where
-    C: Client<B>,
-    B: UpstreamBody,
-{
-    if let Some(answer) = authentication::check(call, request).await? {
         return Ok(Some(answer));
     }
-    match redirect::elsewhere(&call.treated, &call.facts(request))? {
-        Some(answer) => Ok(Some(answer)),
-        None => fixed::answer(&call.treated, request),
+    if let Some(answer) = fixed::maintenance(call, request) {
+        return Ok(Some(answer));
     }
+    *pass = client_limits::admit(&treated, &call.facts(request))?;
+    pass.attend(request);
+    if treated.authentication.is_needed() {
+        if let Some(answer) = Box::pin(authentication::check(call, request)).await? {
+            return Ok(Some(answer));
+        }
+    }
+    if let Some(answer) = redirect::elsewhere(&treated, &call.facts(request))? {
+        return Ok(Some(answer));
+    }
+    fixed::answer(&treated, request)
 }
 
 /// Compresses the answer, and lets the layers of the embedding program do what they do.
-async fn dressed<C, B>(call: Call<C>, request: Request<Body>, shape: Shape) -> Response<Body>
+async fn dressed<C, B>(call: Box<Call<C>>, request: Request<Body>, shape: Shape) -> Response<Body>
 where
     C: Client<B>,
     B: UpstreamBody,
@@ -138,14 +128,15 @@ where
     let treated = call.treated.clone();
     match &treated.prepared.compression {
         Some(compression) => {
-            compression.around(request, move |request| Box::pin(custom::around(call, request, shape))).await
+            let rest = move |request| Box::pin(custom::around(call, request, shape)) as _;
+            Box::pin(compression.around(request, rest)).await
         }
         None => custom::around(call, request, shape).await,
     }
 }
 
 /// Makes of the request what the endpoint is asked for, and asks it.
-pub(super) async fn send<C, B>(mut call: Call<C>, mut request: Request<Body>, shape: Shape) -> Response<Body>
+pub(super) async fn send<C, B>(mut call: Box<Call<C>>, mut request: Request<Body>, shape: Shape) -> Response<Body>
 where
     C: Client<B>,
     B: UpstreamBody,
@@ -154,7 +145,7 @@ where
         return respond(error.of_backend(call.matched.backend.reference(), None), shape);
     }
     mirror::copy::<C, B>(&call, &mut request);
-    let Call { shared, matched, treated, version, .. } = call;
+    let Call { shared, matched, treated, version, .. } = *call;
     let mut response = answer(&shared, matched, &treated, request, shape).await;
     if response.status() == StatusCode::NOT_MODIFIED && version < Version::HTTP_2 {
         response.body_mut().silence();

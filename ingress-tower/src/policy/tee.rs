@@ -3,9 +3,10 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -19,7 +20,7 @@ struct Tee {
 
 struct Copy {
     pieces: UnboundedSender<Piece>,
-    /// Bytes that were passed on and are not yet read.
+    /// What the pieces cost that were passed on and are not yet read.
     waiting: Arc<AtomicUsize>,
     most: usize,
 }
@@ -37,7 +38,7 @@ struct Copied {
     ended: bool,
 }
 
-/// A body, and its copy, which may fall this many bytes behind.
+/// A body, and its copy, which may fall behind by so many bytes, those counted that each frame takes itself.
 pub(super) fn split(body: Body, most: usize) -> (Body, Body) {
     if body.is_end_stream() {
         return (body, Body::empty());
@@ -54,8 +55,8 @@ impl Tee {
     /// Hands over a piece; nobody gets more if that is too much.
     fn hand_over(&mut self, piece: Piece) {
         let Some(copy) = &self.copy else { return };
-        let len = piece.len();
-        let waiting = copy.waiting.fetch_add(len, Ordering::Relaxed) + len;
+        let cost = piece.cost();
+        let waiting = copy.waiting.fetch_add(cost, Ordering::Relaxed) + cost;
         if waiting > copy.most || copy.pieces.send(piece).is_err() {
             self.copy = None;
         }
@@ -114,10 +115,11 @@ impl HttpBody for Copied {
         if this.ended {
             return Poll::Ready(None);
         }
-        this.pieces.poll_recv(cx).map(|piece| match piece {
+        let piece = ready!(this.pieces.poll_recv(cx));
+        this.waiting.fetch_sub(piece.as_ref().map_or(0, Piece::cost), Ordering::Relaxed);
+        Poll::Ready(match piece {
             Some(Piece::Frame(frame)) => {
                 let len = frame.data_ref().map_or(0, Bytes::len);
-                this.waiting.fetch_sub(len, Ordering::Relaxed);
                 this.left = this.left.map(|left| left.saturating_sub(len as u64));
                 Some(Ok(frame))
             }
@@ -142,17 +144,18 @@ impl HttpBody for Copied {
 }
 
 impl Piece {
-    /// The same bytes or trailers once more.
+    /// The same bytes or trailers once more; nothing, if there are no bytes.
     fn copy(frame: &Frame<Bytes>) -> Option<Self> {
-        let data = frame.data_ref().cloned().map(Frame::data);
+        let data = frame.data_ref().filter(|data| !data.is_empty()).cloned().map(Frame::data);
         data.or_else(|| frame.trailers_ref().cloned().map(Frame::trailers)).map(Self::Frame)
     }
 
-    fn len(&self) -> usize {
-        match self {
-            Self::Frame(frame) => frame.data_ref().map_or(0, Bytes::len),
-            Self::End => 0,
-        }
+    /// Its bytes, and the room that it takes itself: of many small ones that is the most.
+    fn cost(&self) -> usize {
+        let Self::Frame(frame) = self else { return 0 };
+        let field = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
+        let trailers = || frame.trailers_ref().into_iter().flatten().map(field).sum();
+        size_of::<Self>() + frame.data_ref().map_or_else(trailers, Bytes::len)
     }
 }
 
@@ -172,10 +175,10 @@ mod tests {
 
     #[tokio::test]
     async fn both_get_the_same() {
-        let (body, copy) = split(streamed(&["a", "bc"]), 100);
+        let (body, copy) = split(streamed(&["a", "bc"]), 1000);
         assert_eq!(body.collect().await.unwrap().to_bytes(), "abc");
         assert_eq!(copy.collect().await.unwrap().to_bytes(), "abc");
-        let (body, copy) = split(Body::from("abc"), 100);
+        let (body, copy) = split(Body::from("abc"), 1000);
         assert_eq!((body.size_hint().exact(), copy.size_hint().exact()), (Some(3), Some(3)));
         assert_eq!(body.collect().await.unwrap().to_bytes(), "abc");
         assert_eq!(copy.collect().await.unwrap().to_bytes(), "abc");
@@ -185,20 +188,35 @@ mod tests {
 
     #[tokio::test]
     async fn a_copy_that_falls_behind_breaks_off() {
-        let (body, copy) = split(streamed(&["abc", "def"]), 5);
-        assert_eq!(body.collect().await.unwrap().to_bytes(), "abcdef");
-        assert!(copy.collect().await.is_err());
+        let (frame, both) = (size_of::<Piece>(), ["abc", "def"].concat());
+        for (most, is_whole) in [(2 * frame + 6, true), (2 * frame + 5, false), (6, false)] {
+            let (body, copy) = split(streamed(&["abc", "def"]), most);
+            assert_eq!(body.collect().await.unwrap().to_bytes(), both);
+            assert_eq!(copy.collect().await.is_ok(), is_whole);
+        }
+        // What was read makes room.
+        let (mut body, mut copy) = split(streamed(&["abc", "", "", "def"]), frame + 3);
+        for want in ["abc", "def"] {
+            let data = loop {
+                match body.frame().await.unwrap().unwrap().into_data().unwrap() {
+                    data if data.is_empty() => {}
+                    data => break data,
+                }
+            };
+            assert_eq!(data, want);
+            assert_eq!(copy.frame().await.unwrap().unwrap().into_data().unwrap(), want);
+        }
     }
 
     #[tokio::test]
     async fn a_copy_ends_as_the_body_does() {
-        let (body, copy) = split(streamed(&["abc", "!"]), 100);
+        let (body, copy) = split(streamed(&["abc", "!"]), 1000);
         body.collect().await.unwrap_err();
         assert!(copy.collect().await.is_err());
-        let (body, copy) = split(streamed(&["abc", "def"]), 100);
+        let (body, copy) = split(streamed(&["abc", "def"]), 1000);
         drop(body);
         assert!(copy.collect().await.is_err());
-        let (body, copy) = split(streamed(&["abc", "def"]), 100);
+        let (body, copy) = split(streamed(&["abc", "def"]), 1000);
         drop(copy);
         assert_eq!(body.collect().await.unwrap().to_bytes(), "abcdef");
     }

@@ -100,7 +100,7 @@ pub(crate) fn clean_response<B>(response: &mut Response<B>) {
 
 /// Marks the values of a field, which let their holder in: no `Debug` output shows them, and HTTP/2 sends them in a way that
 /// nobody on the way may remember (RFC 7541 section 7.1.3).
-fn hide(headers: &mut HeaderMap, name: &HeaderName) {
+pub(crate) fn hide(headers: &mut HeaderMap, name: &HeaderName) {
     // An entry would make room for a field that is not there.
     if headers.contains_key(name) {
         if let header::Entry::Occupied(mut values) = headers.entry(name) {

@@ -147,7 +147,9 @@ impl Tls {
     /// ([`RouteTable::passthrough`](ingress_core::RouteTable::passthrough)), where neither the rule of their host nor the
     /// backend says anything else; the same as for [`IngressLayer::policy`](crate::IngressLayer::policy), as a rule. Of a
     /// policy count the addresses of clients that may come, how endpoints are chosen, and timeouts. Where it wants clients
-    /// to prove something in requests, or limits each client's requests, the connection is closed. Default: nothing.
+    /// to prove something in requests, limits how many each client sends, answers in place of endpoints (maintenance, or a
+    /// fixed answer), or has anything [`custom`](Policy::custom), the connection is closed; who is exempt from that limit or
+    /// maintenance may have it. Default: nothing.
     pub fn passthrough_policy(mut self, policy: Policy) -> Self {
         self.policy = Some(policy).filter(|policy| !policy.is_empty()).map(Arc::new);
         self

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ingress_core::{Backend, Ending, Policy, RouteTable, Timeout};
+use ingress_core::{Backend, Ending, Networks, Policy, RouteTable, Timeout};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -62,12 +62,17 @@ impl Passing {
         Ok(())
     }
 
-    /// Whether the client may have the connection. What clients have to prove in requests, nobody can prove here.
+    /// Whether the client may have the connection. What clients have to prove in requests, nobody can prove here; no requests
+    /// can be counted, none can be answered in an endpoint's place, and what the embedding program protects it by is unknown.
     fn admits(&self, client: IpAddr) -> bool {
-        let policy = &self.policy;
-        policy.access.admits(Some(client))
-            && !policy.authentication.is_needed()
-            && policy.client_limits.is_default()
+        let Policy { access, authentication, client_limits, maintenance, answer, custom, .. } = &self.policy;
+        let lists = |exempt: Option<&Networks>| exempt.is_some_and(|exempt| exempt.contains(client));
+        access.admits(Some(client))
+            && !authentication.is_needed()
+            && (!client_limits.limits_requests() || lists(client_limits.exempt.as_ref()))
+            && (maintenance.on != Some(true) || lists(maintenance.exempt.as_ref()))
+            && answer.is_none()
+            && custom.is_default()
     }
 }
 
