@@ -1,7 +1,7 @@
 //! `authentication.jwt`: signed tokens.
 
 use http::{HeaderName, HeaderValue, Request};
-use ingress_core::Jwt;
+use ingress_core::{Jwt, TokenSource};
 
 use super::authentication::Verdict;
 use super::{Call, challenge, own_fields};
@@ -17,6 +17,9 @@ pub(super) struct Gatekeeper {
     challenge: HeaderValue,
     /// Claims, and the fields that they go into.
     fields: Vec<(Box<str>, HeaderName)>,
+    /// Where the token is in a field of its own.
+    #[cfg_attr(not(feature = "jwt"), allow(dead_code, reason = "no token is looked for"))]
+    field: Option<HeaderName>,
     #[cfg(feature = "jwt")]
     keys: signed::Keys,
 }
@@ -25,11 +28,16 @@ impl Gatekeeper {
     #[cfg_attr(not(feature = "jwt"), allow(unused_variables, reason = "nobody is let in"))]
     pub(super) fn new(needed: &Jwt, state: &State) -> Self {
         let claims = needed.claims.iter();
+        let field = match &needed.source {
+            TokenSource::Field(field) => own_fields::name(field),
+            _ => None,
+        };
         Self {
             challenge: challenge::bearer(&needed.realm, None),
             fields: claims
                 .filter_map(|(claim, field)| Some((claim.clone(), own_fields::name(field)?)))
                 .collect(),
+            field,
             #[cfg(feature = "jwt")]
             keys: signed::Keys::new(&needed.keys, state),
         }
@@ -49,11 +57,16 @@ where
     B: UpstreamBody,
 {
     use super::jwt_token;
+    use crate::proxy::headers;
     use http::header::WWW_AUTHENTICATE;
 
     let Some(keeper) = &call.treated.prepared.jwt else {
         return Verdict::Refused(Error::new(Kind::Closed));
     };
+    if let Some(field) = &keeper.field {
+        // A server that takes `_` for `-` might read another token than the one that is checked here.
+        headers::remove_twins_of(request.headers_mut(), field);
+    }
     let claims = match jwt_token::find(&needed.source, request.headers()) {
         Some(Ok(token)) => keeper.keys.claims(token, needed, call).await,
         Some(Err(why)) => Err(why.into()),
