@@ -122,7 +122,7 @@ mod signed {
     /// Where the keys are.
     #[derive(Debug)]
     pub(super) enum Keys {
-        Here(Result<KeySet, KeySetError>),
+        Here(Arc<Result<KeySet, KeySetError>>),
         There(Arc<Source>),
     }
 
@@ -135,9 +135,11 @@ mod signed {
     impl Keys {
         pub(super) fn new(keys: &JwtKeys, state: &State) -> Self {
             match keys {
-                JwtKeys::Set(json) => Self::Here(KeySet::parse(json.as_str().as_bytes())),
+                JwtKeys::Set(json) => {
+                    Self::Here(state.key_sets.get(json, || KeySet::parse(json.as_str().as_bytes())))
+                }
                 JwtKeys::At(callee) => Self::There(state.key_sources.of(callee)),
-                _ => Self::Here(Err(KeySetError::Form)),
+                _ => Self::Here(Arc::new(Err(KeySetError::Form))),
             }
         }
 
@@ -154,10 +156,12 @@ mod signed {
         {
             let token = Token::parse(token)?;
             let signed = match self {
-                Self::Here(Ok(keys)) => token.is_signed(keys),
-                Self::Here(Err(error)) => {
-                    return Err(Refusal::Keys(Error::with_source(Kind::Closed, error.clone())));
-                }
+                Self::Here(keys) => match &**keys {
+                    Ok(keys) => token.is_signed(keys),
+                    Err(error) => {
+                        return Err(Refusal::Keys(Error::with_source(Kind::Closed, error.clone())));
+                    }
+                },
                 Self::There(source) => {
                     let (shared, others) = (&call.shared, &call.matched.others);
                     let signed = token.is_signed(&*source.keys(shared, others, false).await?);

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use ingress_core::Jwt;
+use ingress_core::{Jwt, JwtKeySet};
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256,
     RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256,
@@ -11,9 +11,14 @@ use ring::signature::{
 };
 use serde_json::Value;
 
+use crate::lasting::Lasting;
+
 /// The keys of a set that can be used.
 #[derive(Debug)]
-pub(super) struct KeySet(Vec<Key>);
+pub(crate) struct KeySet(Vec<Key>);
+
+/// What was made of each text that keys are in.
+pub(crate) type KeySets = Lasting<JwtKeySet, Result<KeySet, KeySetError>>;
 
 /// Why a text is no set of keys.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

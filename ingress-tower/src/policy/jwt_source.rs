@@ -1,7 +1,6 @@
 //! Key sets that somebody is asked for, by requests that need them: nobody is asked for keys that nobody needs.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::header::ACCEPT;
@@ -15,6 +14,7 @@ use tokio::time::Instant;
 use super::aside;
 use super::jwt_keys::KeySet;
 use crate::bounds::{Client, UpstreamBody};
+use crate::lasting::Lasting;
 use crate::layer::Shared;
 use crate::{Body, BoxError};
 
@@ -29,7 +29,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 
 /// All sources that routes have. Equal callees are one source.
 #[derive(Debug, Default)]
-pub(crate) struct KeySources(Mutex<HashMap<Callee, Weak<Source>>>);
+pub(crate) struct KeySources(Lasting<Callee, Source>);
 
 /// Somebody who has keys, and those that came last.
 #[derive(Debug)]
@@ -58,17 +58,16 @@ struct Asking(Arc<Source>);
 
 impl KeySources {
     pub(super) fn of(&self, callee: &Callee) -> Arc<Source> {
-        let mut sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(source) = sources.get(callee).and_then(Weak::upgrade) {
-            return source;
-        }
-        if sources.len() == sources.capacity() {
-            sources.retain(|_, source| source.strong_count() > 0);
-        }
-        let source = Source { callee: callee.clone(), state: Mutex::default(), asked: watch::Sender::new(0) };
-        let source = Arc::new(source);
-        sources.insert(callee.clone(), Arc::downgrade(&source));
-        source
+        self.0.get(callee, || Source {
+            callee: callee.clone(),
+            state: Mutex::default(),
+            asked: watch::Sender::new(0),
+        })
+    }
+
+    /// Forgets whom no route has had for long.
+    pub(crate) fn forget(&self) {
+        self.0.forget();
     }
 }
 
