@@ -1,6 +1,7 @@
 //! Signed tokens.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Callee, OwnField};
@@ -55,7 +56,7 @@ pub enum JwtKeys {
 /// A JSON Web Key Set. Only public keys belong into it; since others may be in it by mistake, it is neither shown by `Debug`
 /// nor written out.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct JwtKeySet(Box<str>);
+pub struct JwtKeySet(Arc<str>);
 
 /// Where in a request a token is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
