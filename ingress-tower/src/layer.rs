@@ -78,11 +78,27 @@ pub(crate) struct State {
     pub(crate) passwords: policy::Passwords,
     #[cfg(feature = "jwt")]
     pub(crate) key_sources: policy::KeySources,
+    #[cfg(feature = "jwt")]
+    pub(crate) key_sets: policy::KeySets,
+    pub(crate) combinations: policy::Combinations,
     pub(crate) verdicts: Verdicts,
     pub(crate) mirrors: Mirrors,
     /// Room for error pages, by the backend that has them.
     pub(crate) pages: Registry<BackendRef, Semaphore>,
     pub(crate) counts: Counts,
+}
+
+impl State {
+    /// Forgets what requests of earlier tables left behind, now and then.
+    pub(crate) fn forget(&self) {
+        self.combinations.forget();
+        #[cfg(feature = "auth")]
+        self.passwords.forget();
+        #[cfg(feature = "jwt")]
+        self.key_sources.forget();
+        #[cfg(feature = "jwt")]
+        self.key_sets.forget();
+    }
 }
 
 /// The least that is to be supported is 8000 bytes (RFC 9110 section 4.1).

@@ -75,6 +75,8 @@ mod explain;
 mod future;
 #[cfg(feature = "client")]
 mod health;
+#[cfg_attr(not(any(feature = "auth", feature = "jwt")), allow(dead_code, reason = "nothing lasts"))]
+mod lasting;
 mod layer;
 #[cfg(feature = "tracing")]
 mod log;

@@ -126,6 +126,44 @@ async fn an_endpoint_is_told_what_the_token_says_and_clients_cannot() {
 }
 
 #[tokio::test]
+async fn no_endpoint_sees_another_token_than_the_one_that_is_checked() {
+    let server = Seen::start().await;
+    let signer = Signer::ec();
+    let token = signer.token("a", &claims());
+    let mut jwt = needed(JwtKeys::Set(set(&[signer.jwk("a")]).into()));
+    jwt.source = TokenSource::Field("X-Token".parse().unwrap());
+    let service = layer(&server, jwt.clone(), &[]).into_service();
+    for twin in ["x_token", "X_Token"] {
+        assert_eq!(ask(&service, &[(twin, &token)]).await.status(), 401);
+        assert_eq!(server.take().len(), 0);
+        let fields = [(twin, "forged"), ("x-token", &token), ("x-tokens", "other")];
+        assert_eq!(ask(&service, &fields).await.status(), 200);
+        let head = server.take().remove(0).headers;
+        assert!(!head.contains_key("x_token"));
+        assert_eq!(
+            (&head["x-token"], &head["x-tokens"]),
+            (&token.parse().unwrap(), &"other".parse().unwrap())
+        );
+    }
+
+    jwt.source = TokenSource::Cookie("token".into());
+    let service = layer(&server, jwt, &[]).into_service();
+    let gateway = Gateway::start(Default::default(), service).await;
+    for (lines, want) in [
+        (vec![format!("token={token}; x=\u{fc}")], 200),
+        (vec![format!("token={token}")], 200),
+        (vec!["token=forged; x=\u{fc}".to_owned(), format!("token={token}")], 401),
+        (vec![format!("token =forged; token={token}")], 401),
+    ] {
+        let fields: String = lines.iter().map(|line| format!("cookie: {line}\r\n")).collect();
+        let mut client = gateway.client().await;
+        client.send(format!("GET / HTTP/1.1\r\nhost: {HOST}\r\n{fields}\r\n")).await;
+        assert_eq!(client.response().await.status(), want, "{lines:?}");
+        assert_eq!(server.take().len(), usize::from(want == 200));
+    }
+}
+
+#[tokio::test]
 async fn where_a_password_is_enough_both_are_asked_for() {
     let server = Seen::start().await;
     let signer = Signer::ec();

@@ -7,7 +7,7 @@ mod support;
 #[path = "support/tokens.rs"]
 mod tokens;
 
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use tokens::*;
 struct Issuer {
     asked: Arc<AtomicUsize>,
     answer: Arc<Mutex<Option<String>>>,
+    hangs: Arc<AtomicBool>,
 }
 
 impl Issuer {
@@ -50,6 +51,9 @@ impl Issuer {
                     ("/keys", false)
                 );
                 issuer.asked.fetch_add(1, SeqCst);
+                if issuer.hangs.load(SeqCst) {
+                    std::future::pending::<()>().await;
+                }
                 let answer = issuer.answer.lock().unwrap().clone();
                 let status = if answer.is_some() { 200 } else { 500 };
                 let body = Body::from(answer.unwrap_or_default());
@@ -65,6 +69,13 @@ impl Issuer {
 
 async fn pass(seconds: u64) {
     tokio::time::advance(Duration::from_secs(seconds)).await;
+}
+
+/// Lets all that can go on do so.
+async fn settle() {
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]
@@ -108,7 +119,38 @@ async fn keys_are_asked_for_again_and_old_ones_kept_if_nothing_comes() {
     // A key that has gone is gone once that is known.
     issuer.set(Some(set(&[Signer::ec().jwk("b")])));
     pass(700).await;
+    // Who did not answer lately is not waited for.
+    assert_eq!(status(&service, &token).await, 200);
+    settle().await;
     assert_eq!(status(&service, &token).await, 401);
+}
+
+#[tokio::test]
+async fn who_never_answers_delays_nobody_who_has_keys() {
+    let server = Seen::start().await;
+    let (issuer, signer) = (Issuer::default(), Signer::ec());
+    let service = issuer.gateway(&server);
+    let token = signer.token("a", &claims());
+    issuer.set(Some(set(&[signer.jwk("a")])));
+    assert_eq!(status(&service, &token).await, 200);
+    issuer.hangs.store(true, SeqCst);
+    tokio::time::pause();
+    let started = tokio::time::Instant::now();
+    // Nobody knows yet that it does not answer.
+    pass(601).await;
+    assert_eq!(status(&service, &token).await, 200);
+    assert_eq!((started.elapsed().as_secs(), issuer.asked()), (606, 2));
+    // Five seconds of rest begin when asking has ended.
+    for (seconds, asked) in [(0, 2), (4, 2), (2, 3), (4, 3), (2, 3), (4, 3), (2, 4)] {
+        pass(seconds).await;
+        settle().await;
+        let now = tokio::time::Instant::now();
+        assert_eq!(status(&service, &token).await, 200);
+        assert!(now.elapsed() < Duration::from_millis(100), "{:?}", now.elapsed());
+        settle().await;
+        assert_eq!(issuer.asked(), asked, "{:?}", started.elapsed());
+    }
+    issuer.hangs.store(false, SeqCst);
 }
 
 #[tokio::test]

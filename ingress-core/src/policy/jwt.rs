@@ -1,6 +1,7 @@
 //! Signed tokens.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Callee, OwnField};
@@ -38,21 +39,24 @@ pub struct Jwt {
 }
 
 /// Where the keys are by which tokens are checked, a JSON Web Key Set (RFC 7517). Of a set up to
-/// [`MAX_KEYS`](Jwt::MAX_KEYS) may be usable.
+/// [`MAX_KEYS`](Jwt::MAX_KEYS) may be usable. No more than four are tried for one token, the first of those of its algorithm
+/// that have the name it has (`kid`); without a name, the first four of its algorithm. An issuer with more of them at once must
+/// name the key in its tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum JwtKeys {
     /// These.
     Set(JwtKeySet),
-    /// Those that somebody is asked for now and then. The path may have nothing of a request in it.
+    /// Those that somebody is asked for now and then. The path may have nothing of a request in it. If nobody answers, those
+    /// that came last count.
     At(Callee),
 }
 
 /// A JSON Web Key Set. Only public keys belong into it; since others may be in it by mistake, it is neither shown by `Debug`
 /// nor written out.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct JwtKeySet(Box<str>);
+pub struct JwtKeySet(Arc<str>);
 
 /// Where in a request a token is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -62,9 +66,11 @@ pub enum TokenSource {
     /// `Authorization: Bearer TOKEN` (RFC 6750 section 2.1).
     #[default]
     Authorization,
-    /// A cookie of this name. Browsers send cookies also with requests that other sites make.
+    /// A cookie of this name; a request with several is refused. Browsers send cookies also with requests that other sites
+    /// make.
     Cookie(Box<str>),
-    /// A field of its own, with `Bearer` in front or without.
+    /// A field of its own, with `Bearer` in front or without. One whose name has `_` where this has `-`, or the other way round,
+    /// does not reach the endpoint.
     Field(OwnField),
 }
 

@@ -149,11 +149,17 @@ impl PolicyRegistry {
         }
         // Not while others wait. Of two that are made at once, the first stays.
         let layer = (entry.parse)(text)?;
+        let mut gone = Vec::new();
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if made.len() >= REMEMBERED {
-            made.retain(|_, layer| Arc::strong_count(layer) > 1);
+            let idle = made.iter().filter(|(_, layer)| Arc::strong_count(layer) == 1).map(|(key, _)| key);
+            let idle: Vec<_> = idle.cloned().collect();
+            gone.extend(idle.iter().filter_map(|key| made.remove(key)));
         }
-        Ok(made.entry(key).or_insert(layer).clone())
+        let first = made.entry(key).or_insert_with(|| layer.clone()).clone();
+        // Nor may what has gone be dropped while others wait: it may do anything.
+        drop((made, gone));
+        Ok(first)
     }
 
     /// The layers for what a policy says, in the order of the registry.

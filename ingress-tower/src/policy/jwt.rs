@@ -1,7 +1,7 @@
 //! `authentication.jwt`: signed tokens.
 
 use http::{HeaderName, HeaderValue, Request};
-use ingress_core::Jwt;
+use ingress_core::{Jwt, TokenSource};
 
 use super::authentication::Verdict;
 use super::{Call, challenge, own_fields};
@@ -17,6 +17,9 @@ pub(super) struct Gatekeeper {
     challenge: HeaderValue,
     /// Claims, and the fields that they go into.
     fields: Vec<(Box<str>, HeaderName)>,
+    /// Where the token is in a field of its own.
+    #[cfg_attr(not(feature = "jwt"), allow(dead_code, reason = "no token is looked for"))]
+    field: Option<HeaderName>,
     #[cfg(feature = "jwt")]
     keys: signed::Keys,
 }
@@ -25,11 +28,16 @@ impl Gatekeeper {
     #[cfg_attr(not(feature = "jwt"), allow(unused_variables, reason = "nobody is let in"))]
     pub(super) fn new(needed: &Jwt, state: &State) -> Self {
         let claims = needed.claims.iter();
+        let field = match &needed.source {
+            TokenSource::Field(field) => own_fields::name(field),
+            _ => None,
+        };
         Self {
             challenge: challenge::bearer(&needed.realm, None),
             fields: claims
                 .filter_map(|(claim, field)| Some((claim.clone(), own_fields::name(field)?)))
                 .collect(),
+            field,
             #[cfg(feature = "jwt")]
             keys: signed::Keys::new(&needed.keys, state),
         }
@@ -49,11 +57,16 @@ where
     B: UpstreamBody,
 {
     use super::jwt_token;
+    use crate::proxy::headers;
     use http::header::WWW_AUTHENTICATE;
 
     let Some(keeper) = &call.treated.prepared.jwt else {
         return Verdict::Refused(Error::new(Kind::Closed));
     };
+    if let Some(field) = &keeper.field {
+        // A server that takes `_` for `-` might read another token than the one that is checked here.
+        headers::remove_twins_of(request.headers_mut(), field);
+    }
     let claims = match jwt_token::find(&needed.source, request.headers()) {
         Some(Ok(token)) => keeper.keys.claims(token, needed, call).await,
         Some(Err(why)) => Err(why.into()),
@@ -109,7 +122,7 @@ mod signed {
     /// Where the keys are.
     #[derive(Debug)]
     pub(super) enum Keys {
-        Here(Result<KeySet, KeySetError>),
+        Here(Arc<Result<KeySet, KeySetError>>),
         There(Arc<Source>),
     }
 
@@ -122,9 +135,11 @@ mod signed {
     impl Keys {
         pub(super) fn new(keys: &JwtKeys, state: &State) -> Self {
             match keys {
-                JwtKeys::Set(json) => Self::Here(KeySet::parse(json.as_str().as_bytes())),
+                JwtKeys::Set(json) => {
+                    Self::Here(state.key_sets.get(json, || KeySet::parse(json.as_str().as_bytes())))
+                }
                 JwtKeys::At(callee) => Self::There(state.key_sources.of(callee)),
-                _ => Self::Here(Err(KeySetError::Form)),
+                _ => Self::Here(Arc::new(Err(KeySetError::Form))),
             }
         }
 
@@ -141,10 +156,12 @@ mod signed {
         {
             let token = Token::parse(token)?;
             let signed = match self {
-                Self::Here(Ok(keys)) => token.is_signed(keys),
-                Self::Here(Err(error)) => {
-                    return Err(Refusal::Keys(Error::with_source(Kind::Closed, error.clone())));
-                }
+                Self::Here(keys) => match &**keys {
+                    Ok(keys) => token.is_signed(keys),
+                    Err(error) => {
+                        return Err(Refusal::Keys(Error::with_source(Kind::Closed, error.clone())));
+                    }
+                },
                 Self::There(source) => {
                     let (shared, others) = (&call.shared, &call.matched.others);
                     let signed = token.is_signed(&*source.keys(shared, others, false).await?);

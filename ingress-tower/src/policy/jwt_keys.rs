@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use ingress_core::Jwt;
+use ingress_core::{Jwt, JwtKeySet};
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256,
     RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256,
@@ -11,9 +11,17 @@ use ring::signature::{
 };
 use serde_json::Value;
 
+use crate::lasting::Lasting;
+
+/// How many keys are tried for one token.
+const TRIALS: usize = 4;
+
 /// The keys of a set that can be used.
 #[derive(Debug)]
-pub(super) struct KeySet(Vec<Key>);
+pub(crate) struct KeySet(Vec<Key>);
+
+/// What was made of each text that keys are in.
+pub(crate) type KeySets = Lasting<JwtKeySet, Result<KeySet, KeySetError>>;
 
 /// Why a text is no set of keys.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,14 +87,16 @@ impl KeySet {
         }
     }
 
-    /// Whether the signature is one of the text, by a key of this name if there are any.
+    /// Whether the signature is one of the text, by a key of this name if there are any. So that no token costs much, no more
+    /// than the first [`TRIALS`] of the keys that it may be by are tried.
     pub(super) fn verify(&self, algorithm: &str, id: Option<&str>, text: &[u8], signature: &[u8]) -> Signed {
         let named = |key: &&Key| id.is_none() || key.id.as_deref() == id;
         let is_known = self.0.iter().any(|key| named(&key));
         // A key without a name may be the one that is meant.
         let may_be = |key: &&Key| if is_known { named(key) } else { key.id.is_none() };
-        let verifies = |key: &Key| key.verifies(algorithm, text, signature);
-        match self.0.iter().filter(may_be).any(verifies) {
+        let fits = |key: &&Key| key.fits(algorithm);
+        let mut tried = self.0.iter().filter(may_be).filter(fits).take(TRIALS);
+        match tried.any(|key| key.verifies(algorithm, text, signature)) {
             true => Signed::Well,
             false if is_known => Signed::Badly,
             false => Signed::Unknown,
@@ -126,10 +136,13 @@ impl Key {
         fits.then_some(key)
     }
 
+    /// Whether signatures of this kind are made with it.
+    fn fits(&self, algorithm: &str) -> bool {
+        self.algorithm.as_deref().is_none_or(|own| own == algorithm) && self.material.fits(algorithm)
+    }
+
+    /// The key is one that fits.
     fn verifies(&self, algorithm: &str, text: &[u8], signature: &[u8]) -> bool {
-        if self.algorithm.as_deref().is_some_and(|own| own != algorithm) || !self.material.fits(algorithm) {
-            return false;
-        }
         let verified = match &self.material {
             Material::Rsa(key) => match rsa(algorithm) {
                 Some(parameters) => key.verify(parameters, text, signature),
@@ -235,6 +248,38 @@ mod tests {
         }
         let large = format!(r#"{{"keys":[{}], "x": "{}"}}"#, ec(""), "x".repeat(Jwt::MAX_KEYS_LEN));
         assert_eq!(KeySet::parse(large.as_bytes()).unwrap_err(), KeySetError::Size);
+    }
+
+    #[test]
+    fn few_keys_are_tried_for_one_token() {
+        // RFC 8037 appendix A.4.
+        let text = b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
+        let signature =
+            "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+        let signature = BASE64_URL_SAFE_NO_PAD.decode(signature).unwrap();
+        let stranger = |id: &str| ed(id).replace(&ED[..4], "AAAA");
+        let behind = |count, id| [vec![stranger(id); count], vec![ed(id)]].concat();
+        for (keys, id, want) in [
+            (behind(TRIALS - 1, ""), None, Signed::Well),
+            (behind(TRIALS, ""), None, Signed::Badly),
+            (behind(TRIALS, ""), Some("a"), Signed::Unknown),
+            (behind(TRIALS - 1, r#","kid":"a""#), Some("a"), Signed::Well),
+            (behind(TRIALS, r#","kid":"a""#), Some("a"), Signed::Badly),
+            // Only those that it may be signed with count.
+            ([vec![ec(""); TRIALS], vec![rsa_key(""), ed("")]].concat(), None, Signed::Well),
+            (
+                [vec![stranger(r#","kid":"b""#); TRIALS], vec![ed(r#","kid":"a""#)]].concat(),
+                Some("a"),
+                Signed::Well,
+            ),
+        ] {
+            assert_eq!(
+                set(&keys).unwrap().verify("EdDSA", id, text, &signature),
+                want,
+                "{id:?} {}",
+                keys.len()
+            );
+        }
     }
 
     #[test]

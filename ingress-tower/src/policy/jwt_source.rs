@@ -1,13 +1,14 @@
 //! Key sets that somebody is asked for, by requests that need them: nobody is asked for keys that nobody needs.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::header::ACCEPT;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Request, StatusCode};
 use http_body_util::{BodyExt, Limited};
+#[cfg(any(feature = "tracing", test))]
+use ingress_core::CalleeAddress;
 use ingress_core::{Backend, Callee, Jwt};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -15,21 +16,23 @@ use tokio::time::Instant;
 use super::aside;
 use super::jwt_keys::KeySet;
 use crate::bounds::{Client, UpstreamBody};
+use crate::lasting::Lasting;
 use crate::layer::Shared;
 use crate::{Body, BoxError};
 
 /// After which time keys are asked for again, while those that are there are used.
 const REFRESH: Duration = Duration::from_secs(5 * 60);
-/// After which time requests wait for newer keys, for as long as asking may take. If there are none, the old ones count.
+/// After which time requests wait for newer keys, for as long as asking may take, unless nothing came the last time. If
+/// there are none, the old ones count.
 const OLD: Duration = Duration::from_secs(10 * 60);
-/// The least time between two questions, be it that nobody answers or that a token names a key that is not there.
+/// The least time between the end of one question and the next, be it that nobody answers or that a token names a key that is not there.
 const PAUSE: Duration = Duration::from_secs(5);
 /// How long asking may take.
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// All sources that routes have. Equal callees are one source.
 #[derive(Debug, Default)]
-pub(crate) struct KeySources(Mutex<HashMap<Callee, Weak<Source>>>);
+pub(crate) struct KeySources(Lasting<Callee, Source>);
 
 /// Somebody who has keys, and those that came last.
 #[derive(Debug)]
@@ -44,6 +47,7 @@ pub(super) struct Source {
 struct State {
     keys: Option<(Arc<KeySet>, Instant)>,
     failure: Option<Arc<str>>,
+    /// When asking last ended.
     last: Option<Instant>,
     asking: bool,
 }
@@ -58,17 +62,16 @@ struct Asking(Arc<Source>);
 
 impl KeySources {
     pub(super) fn of(&self, callee: &Callee) -> Arc<Source> {
-        let mut sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(source) = sources.get(callee).and_then(Weak::upgrade) {
-            return source;
-        }
-        if sources.len() == sources.capacity() {
-            sources.retain(|_, source| source.strong_count() > 0);
-        }
-        let source = Source { callee: callee.clone(), state: Mutex::default(), asked: watch::Sender::new(0) };
-        let source = Arc::new(source);
-        sources.insert(callee.clone(), Arc::downgrade(&source));
-        source
+        self.0.get(callee, || Source {
+            callee: callee.clone(),
+            state: Mutex::default(),
+            asked: watch::Sender::new(0),
+        })
+    }
+
+    /// Forgets whom no route has had for long.
+    pub(crate) fn forget(&self) {
+        self.0.forget();
     }
 }
 
@@ -108,14 +111,15 @@ impl Source {
         let mut state = self.state();
         let now = Instant::now();
         let age = state.keys.as_ref().map(|(_, since)| now.saturating_duration_since(*since));
-        let is_needed = unknown || age.is_none_or(|age| age > OLD);
+        let is_old = |age| age > OLD && state.failure.is_none();
+        let is_needed = unknown || age.is_none_or(is_old);
         if !is_needed && age.is_some_and(|age| age <= REFRESH) {
             return None;
         }
         let rested = state.last.is_none_or(|last| now.saturating_duration_since(last) >= PAUSE);
         if !state.asking && rested {
             let Ok(runtime) = tokio::runtime::Handle::try_current() else { return None };
-            (state.asking, state.last) = (true, Some(now));
+            state.asking = true;
             let (asking, shared, others) = (Asking(self.clone()), shared.clone(), others.to_vec());
             runtime.spawn(Box::pin(async move {
                 let answer = tokio::time::timeout(LIMIT, fetch(&shared, &others, &asking.0.callee)).await;
@@ -132,9 +136,23 @@ impl Source {
             Ok(keys) => (state.keys, state.failure) = (Some((Arc::new(keys), Instant::now())), None),
             Err(error) => {
                 #[cfg(feature = "tracing")]
-                tracing::warn!(callee = ?self.callee, %error, "the keys of tokens cannot be fetched");
+                tracing::warn!(callee = self.shown(), %error, "the keys of tokens cannot be fetched");
                 state.failure = Some(error.to_string().into());
             }
+        }
+    }
+
+    /// Whom it asks for what, without the query: that may have a secret.
+    #[cfg(any(feature = "tracing", test))]
+    fn shown(&self) -> String {
+        let path = self.callee.path.as_text().unwrap_or_default();
+        let path = path.split(['?', '#']).next().unwrap_or_default();
+        match &self.callee.to {
+            CalleeAddress::Backend(backend) => format!("{backend} {path}"),
+            CalleeAddress::Url(address, protocol) => {
+                format!("{}://{address}{path}", if protocol.is_tls() { "https" } else { "http" })
+            }
+            _ => path.to_owned(),
         }
     }
 
@@ -145,7 +163,9 @@ impl Source {
 
 impl Drop for Asking {
     fn drop(&mut self) {
-        self.0.state().asking = false;
+        let mut state = self.0.state();
+        (state.asking, state.last) = (false, Some(Instant::now()));
+        drop(state);
         self.0.asked.send_modify(|asked| *asked = asked.wrapping_add(1));
     }
 }
@@ -171,4 +191,36 @@ where
     }
     let body = Limited::new(answer.into_body(), Jwt::MAX_KEYS_LEN).collect().await?;
     Ok(KeySet::parse(&body.to_bytes())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use ingress_core::{Endpoint, Protocol};
+
+    use super::*;
+
+    #[test]
+    fn nothing_shows_a_query() {
+        let to = CalleeAddress::Backend("default/issuer:80".parse().unwrap());
+        let address = Endpoint::new(([192, 0, 2, 1], 443).into()).address().clone();
+        let url = CalleeAddress::Url(address, Protocol::Https);
+        for (to, path, want) in [
+            (to.clone(), "/keys?key=hidden", "default/issuer:80 /keys"),
+            (to, "/keys", "default/issuer:80 /keys"),
+            (url, "/keys?key=hidden", "https://192.0.2.1:443/keys"),
+        ] {
+            let source = KeySources::default().of(&Callee::new(to, path.parse().unwrap()));
+            assert_eq!(source.shown(), want);
+        }
+    }
+
+    #[test]
+    fn what_came_is_known_for_a_while_after_the_last_has_gone() {
+        let to = CalleeAddress::Backend("default/issuer:80".parse().unwrap());
+        let callee = Callee::new(to, "/keys".parse().unwrap());
+        let sources = KeySources::default();
+        sources.of(&callee).learn(Err("nobody is there".into()));
+        sources.forget();
+        assert_eq!(sources.of(&callee).state().failure.as_deref(), Some("nobody is there"));
+    }
 }

@@ -4,13 +4,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use http::header::{AUTHORIZATION, COOKIE};
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName};
 use ingress_core::{Jwt, TokenSource};
 use serde_json::{Map, Value};
 
 use super::challenge;
 use super::jwt_keys::{KeySet, Signed};
+use crate::spread::cookies;
 
 /// What a token says.
 pub(super) type Claims = Map<String, Value>;
@@ -44,13 +45,11 @@ pub(super) fn find<'h>(source: &TokenSource, headers: &'h HeaderMap) -> Option<R
             challenge::parameters(headers.get(AUTHORIZATION)?, "bearer").map(Ok)
         }
         TokenSource::Cookie(name) => {
-            let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-            let pairs =
-                cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-            let mut found = pairs.filter(|(own, _)| *own == &**name).map(|(_, value)| value);
+            let mut found = cookies(headers, name);
             let token = found.next()?;
             // Whoever reads the cookies again might take the other one.
-            Some(if found.next().is_some() { Err(MALFORMED) } else { Ok(token) })
+            let only = if found.next().is_some() { None } else { std::str::from_utf8(token).ok() };
+            Some(only.ok_or(MALFORMED))
         }
         TokenSource::Field(field) => {
             let name: HeaderName = field.as_str().parse().ok()?;
@@ -142,6 +141,7 @@ pub(super) fn shown(claim: &Value) -> Option<String> {
 mod tests {
     use std::time::Duration;
 
+    use http::header::COOKIE;
     use ingress_core::JwtKeys;
     use serde_json::json;
 
@@ -244,7 +244,7 @@ mod tests {
         let cookie = TokenSource::Cookie("token".into());
         let field = TokenSource::Field("X-Token".parse().unwrap());
         let twice = [("authorization", "Bearer a.b.c"), ("authorization", "Bearer a.b.c")];
-        let table: [(&TokenSource, &[_], _); 13] = [
+        let table: [(&TokenSource, &[_], _); 17] = [
             (&authorization, &[("authorization", "Bearer a.b.c")], Some(Ok("a.b.c"))),
             (&authorization, &[("authorization", "bearer  a.b.c")], Some(Ok("a.b.c"))),
             (&authorization, &[("authorization", "Basic YTpi")], None),
@@ -254,6 +254,10 @@ mod tests {
             (&cookie, &[("cookie", "x=y; token=a.b.c; z=1")], Some(Ok("a.b.c"))),
             (&cookie, &[("cookie", "x=y"), ("cookie", "token=a.b.c")], Some(Ok("a.b.c"))),
             (&cookie, &[("cookie", "token=a.b.c; token=d.e.f")], Some(Err(MALFORMED))),
+            (&cookie, &[("cookie", "token=a.b.c"), ("cookie", "token=d.e.f")], Some(Err(MALFORMED))),
+            (&cookie, &[("cookie", "token =d.e.f; token=a.b.c")], Some(Err(MALFORMED))),
+            (&cookie, &[("cookie", "token\t = a.b.c ;x")], Some(Ok("a.b.c"))),
+            (&cookie, &[("cookie", "tokens=d.e.f; token; xtoken=d.e.f; token=a.b.c")], Some(Ok("a.b.c"))),
             (&cookie, &[("cookie", "Token=a.b.c")], None),
             (&field, &[("x-token", "a.b.c")], Some(Ok("a.b.c"))),
             (&field, &[("x-token", "Bearer a.b.c")], Some(Ok("a.b.c"))),
@@ -261,6 +265,23 @@ mod tests {
         ];
         for (source, pairs, want) in table {
             assert_eq!(find(source, &headers(pairs)), want, "{source:?} {pairs:?}");
+        }
+    }
+
+    #[test]
+    fn cookies_of_any_bytes_count() {
+        let cookie = TokenSource::Cookie("token".into());
+        let table: [(&[&[u8]], _); 4] = [
+            (&[b"token=d.e.f; x=\xff", b"token=a.b.c"], Some(Err(MALFORMED))),
+            (&[b"x=\xff; token=a.b.c"], Some(Ok("a.b.c"))),
+            (&[b"x=\xc3\xbc", b"token=a.b.c"], Some(Ok("a.b.c"))),
+            (&[b"token=a.b.c\xff"], Some(Err(MALFORMED))),
+        ];
+        for (lines, want) in table {
+            let lines = lines.iter().map(|line| (COOKIE, http::HeaderValue::from_bytes(line).unwrap()));
+            let mut headers = HeaderMap::new();
+            lines.for_each(|(name, value)| _ = headers.append(name, value));
+            assert_eq!(find(&cookie, &headers), want, "{headers:?}");
         }
     }
 

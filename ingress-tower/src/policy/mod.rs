@@ -58,6 +58,8 @@ pub(crate) use deadline::by;
 pub(crate) use external_auth::Said;
 pub(crate) use forward::forward;
 #[cfg(feature = "jwt")]
+pub(crate) use jwt_keys::KeySets;
+#[cfg(feature = "jwt")]
 pub use jwt_keys::check_key_set;
 #[cfg(feature = "jwt")]
 pub(crate) use jwt_source::KeySources;
@@ -70,5 +72,5 @@ pub(crate) use prepared::Prepared;
 pub(crate) use retry::{Budgets, Retry};
 pub(crate) use rewrite::prefix;
 pub(crate) use serve::{Call, serve};
-pub(crate) use treated::{Treated, of};
+pub(crate) use treated::{Combinations, Treated, of};
 pub(crate) use verdicts::Verdicts;

@@ -1,9 +1,8 @@
 //! Passwords that are checked beside the event loop, a few at a time, and those that were right.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::num::NonZero;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ingress_core::Users;
@@ -12,6 +11,7 @@ use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 
 use super::password_hash;
+use crate::lasting::Lasting;
 
 /// How many passwords may wait to be checked for the same users.
 const WAITING: usize = 64;
@@ -23,11 +23,11 @@ pub(crate) struct Passwords {
     key: (u64, u64),
     running: Arc<Semaphore>,
     at_once: usize,
-    gates: Mutex<HashMap<Users, Weak<Gate>>>,
+    gates: Lasting<Users, Gate>,
 }
 
-/// The passwords of some users. Equal values of [`Users`] have one for as long as a route has it, so that what is known
-/// of passwords is never known of a Secret that has changed.
+/// The passwords of some users. Equal values of [`Users`] have one, for as long as a route has it and a while longer;
+/// what is known of passwords is never known of a Secret that has changed.
 pub(super) struct Gate {
     users: Users,
     key: (u64, u64),
@@ -55,7 +55,7 @@ impl Default for Passwords {
             key: (state.hash_one(0), state.hash_one(1)),
             running: Arc::new(Semaphore::new(at_once)),
             at_once,
-            gates: Mutex::default(),
+            gates: Lasting::default(),
         }
     }
 }
@@ -63,15 +63,7 @@ impl Default for Passwords {
 impl Passwords {
     /// The gate of these users.
     pub(super) fn of(&self, users: &Users) -> Arc<Gate> {
-        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(gate) = gates.get(users).and_then(Weak::upgrade) {
-            return gate;
-        }
-        // Now and then those that nobody has any more go.
-        if gates.len() == gates.capacity() {
-            gates.retain(|_, gate| gate.strong_count() > 0);
-        }
-        let gate = Arc::new(Gate {
+        self.gates.get(users, || Gate {
             users: users.clone(),
             key: self.key,
             right: (0..users.len()).map(|_| Mutex::default()).collect(),
@@ -79,9 +71,12 @@ impl Passwords {
             // The users of one Secret cannot keep those of all others waiting.
             own: Arc::new(Semaphore::new((self.at_once / 2).max(1))),
             all: self.running.clone(),
-        });
-        gates.insert(users.clone(), Arc::downgrade(&gate));
-        gate
+        })
+    }
+
+    /// Forgets users whom no route has had for long.
+    pub(crate) fn forget(&self) {
+        self.gates.forget();
     }
 }
 
@@ -216,12 +211,26 @@ mod tests {
         assert!(gate.admits("ada", b"secret").await.unwrap());
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
+    async fn what_was_right_is_known_for_a_while_after_the_last_has_gone() {
+        let passwords = Passwords::default();
+        let users = users(&[("ada", SECRET)]);
+        assert!(passwords.of(&users).admits("ada", b"secret").await.unwrap());
+        passwords.forget();
+        let gate = passwords.of(&users);
+        let _all = gate.entered.clone().acquire_many_owned(WAITING as u32).await.unwrap();
+        assert!(gate.admits("ada", b"secret").await.unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn users_that_nobody_has_go() {
         let passwords = Passwords::default();
-        for number in 0..1000 {
+        for number in 0..10_000 {
             passwords.of(&users(&[(&format!("user{number}"), SECRET)]));
         }
-        assert!(passwords.gates.lock().unwrap().len() < 100);
+        assert!(passwords.gates.len() < 4096);
+        tokio::time::advance(crate::lasting::LINGER).await;
+        passwords.forget();
+        assert_eq!(passwords.gates.len(), 0);
     }
 }

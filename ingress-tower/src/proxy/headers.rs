@@ -150,9 +150,14 @@ fn copy<'n>(from: &HeaderMap, to: &mut HeaderMap, names: impl Iterator<Item = &'
 /// Removes all fields of this name, also in the spelling of servers that take `_` for `-`.
 pub(crate) fn remove_with_twins(headers: &mut HeaderMap, name: &HeaderName) {
     headers.remove(name);
+    remove_twins_of(headers, name);
+}
+
+/// Removes all fields that are of this name in the spelling of such servers only.
+pub(crate) fn remove_twins_of(headers: &mut HeaderMap, name: &HeaderName) {
     let is_twin = |other: &&HeaderName| {
         let dashed = |byte: u8| if byte == b'_' { b'-' } else { byte };
-        other.as_str().bytes().map(dashed).eq(name.as_str().bytes().map(dashed))
+        *other != name && other.as_str().bytes().map(dashed).eq(name.as_str().bytes().map(dashed))
     };
     while let Some(twin) = headers.keys().find(is_twin).cloned() {
         headers.remove(twin);

@@ -40,12 +40,13 @@ pub(crate) fn of_connection(policy: &Policy, client: IpAddr, server_name: &str) 
     }
 }
 
-/// The values of the cookies with a name (RFC 6265 section 4.2.1).
+/// The values of the cookies with a name (RFC 6265 section 4.2.1), in all fields, whatever bytes are in them. White space
+/// around a name or a value is no part of it, as servers read it (section 5.2).
 pub(crate) fn cookies<'h>(headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = &'h [u8]> {
     let pairs = headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|&byte| byte == b';'));
     pairs.filter_map(move |pair| {
-        let value = pair.trim_ascii_start().strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
-        Some(value.trim_ascii_end())
+        let value = pair.trim_ascii_start().strip_prefix(name.as_bytes())?;
+        Some(value.trim_ascii_start().strip_prefix(b"=")?.trim_ascii())
     })
 }
 
@@ -82,12 +83,12 @@ mod tests {
             .uri("/cart/a?user=7&name=x&user=8")
             .header("x-user", "Jane")
             .header("x-user", "Joe")
-            .header("cookie", "a=1; session=abc ;b=2")
+            .header("cookie", "a=1; session=abc ;b=2; spaced \t= x y ")
             .header("cookie", "session=def")
             .body(())
             .unwrap();
         let v4 = [198, 51, 100, 7];
-        let table: [Row<'_>; 12] = [
+        let table: [Row<'_>; 13] = [
             (HashKey::SourceAddress, Some("198.51.100.7"), Some(&v4)),
             (HashKey::SourceAddress, Some("::ffff:198.51.100.7"), Some(&v4)),
             (HashKey::SourceAddress, None, None),
@@ -97,6 +98,7 @@ mod tests {
             (HashKey::Header("x-other".into()), None, None),
             (HashKey::Cookie("session".into()), None, Some(b"abc")),
             (HashKey::Cookie("ession".into()), None, None),
+            (HashKey::Cookie("spaced".into()), None, Some(b"x y")),
             (HashKey::Query("user".into()), None, Some(b"7")),
             (HashKey::Query("name".into()), None, Some(b"x")),
             (HashKey::Query("use".into()), None, None),
