@@ -45,8 +45,11 @@ pub fn gateway(policy: Policy) -> IngressService<Echo> {
     IngressLayer::with_client(reader, Echo).into_service()
 }
 
+/// Something that a route may ask for, and in words.
+pub type Thing = (&'static str, fn(&mut Policy));
+
 /// What routes commonly ask for, in the order in which they are likely to.
-pub const COMMON: [(&str, fn(&mut Policy)); 13] = [
+pub const COMMON: [Thing; 13] = [
     ("a timeout", |policy| policy.response_timeout = Some(Timeout::After(Duration::from_secs(30)))),
     ("an address list", |policy| policy.access.allow = "192.0.2.0/24, 10.0.0.0/8".parse().ok()),
     ("a rewritten path", |policy| policy.rewrite.path = Some(PathRewrite::Prefix("/v2".into()))),

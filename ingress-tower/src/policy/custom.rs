@@ -205,6 +205,10 @@ impl Layers {
         Self(if custom.is_default() { Ok(Arc::default()) } else { state.policies.layers(custom) })
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.as_ref().is_ok_and(|layers| layers.is_empty())
+    }
+
     /// Refuses a request where nobody knows what the policy asks for.
     pub(super) fn check(&self) -> Result<(), Error> {
         match &self.0 {

@@ -45,6 +45,11 @@ impl Prepared {
         }
     }
 
+    /// Whether layers of tower stand between what decides and the endpoint.
+    pub(super) fn has_layers(&self) -> bool {
+        self.compression.is_some() || !self.custom.is_empty()
+    }
+
     /// The fields that only the gateway writes, as it knows who the client is.
     pub(super) fn own_fields(&self) -> impl Iterator<Item = &HeaderName> {
         let user = self.basic_auth.iter().filter_map(basic_auth::Gatekeeper::own_field);

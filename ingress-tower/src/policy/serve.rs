@@ -136,7 +136,11 @@ where
 }
 
 /// Makes of the request what the endpoint is asked for, and asks it.
-pub(super) async fn send<C, B>(mut call: Box<Call<C>>, mut request: Request<Body>, shape: Shape) -> Response<Body>
+pub(super) async fn send<C, B>(
+    mut call: Box<Call<C>>,
+    mut request: Request<Body>,
+    shape: Shape,
+) -> Response<Body>
 where
     C: Client<B>,
     B: UpstreamBody,
