@@ -4,8 +4,7 @@ use std::hash::{Hash, Hasher};
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE,
-    UPGRADE, WWW_AUTHENTICATE,
+    ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, SET_COOKIE, UPGRADE, WWW_AUTHENTICATE,
 };
 use http::response::Parts;
 use http::uri::PathAndQuery;
@@ -18,7 +17,7 @@ use super::rewrite::{Facts, is_unreserved, push_escaped, unusable};
 use super::{Call, aside};
 use crate::bounds::{Client, UpstreamBody};
 use crate::error::Kind;
-use crate::proxy::headers;
+use crate::proxy::headers::{self, CREDENTIALS};
 use crate::respond::Shape;
 use crate::{Body, Error};
 
@@ -56,9 +55,6 @@ pub(crate) struct Said {
     /// Cookies for the client, besides those of its answer.
     pub(super) cookies: Vec<HeaderValue>,
 }
-
-/// By these a client proves who it is, here and to the service.
-const CREDENTIALS: [HeaderName; 2] = [AUTHORIZATION, COOKIE];
 
 impl Said {
     /// Takes out of a request what only the service may say, but for what is still needed to prove something.
@@ -109,7 +105,7 @@ where
     }
     let mut fields = HeaderMap::new();
     headers::copy_fields(&parts.headers, &mut fields, needed.options.response_fields.iter().flatten());
-    CREDENTIALS.iter().for_each(|name| headers::hide(&mut fields, name));
+    headers::hide(&mut fields, &CREDENTIALS);
     let passes_on = needed.options.cookies == Some(true);
     let cookies: Vec<_> = parts.headers.get_all(SET_COOKIE).iter().filter(|_| passes_on).cloned().collect();
     if let Some((key, time)) = cache {

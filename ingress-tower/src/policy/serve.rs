@@ -33,7 +33,7 @@ pub(crate) struct Call<C> {
 
 /// Answers a request as its policy says. What stands first here is outermost: it sees a request first and its answer last.
 ///
-/// What few routes ask for is boxed, so that the requests of others carry no room for it.
+/// Each step is boxed: a future that holds all others is moved as a whole at each step, with room for what few routes ask for.
 pub(crate) async fn serve<C, B>(call: Box<Call<C>>, request: Request<Body>) -> Response<Body>
 where
     C: Client<B>,
@@ -45,7 +45,7 @@ where
     let may_ask = !cors::is_preflight(&request) || admit(&treated, call.client).is_ok();
     let mut answer = match treated.prepared.cors.as_ref().filter(|_| may_ask) {
         Some(cors) => Box::pin(cors.around(request, |request| Box::pin(guarded(call, request)))).await,
-        None => guarded(call, request).await,
+        None => Box::pin(guarded(call, request)).await,
     };
     if let Some(edits) = edits {
         edits.apply(answer.headers_mut());
@@ -67,7 +67,7 @@ where
     let treated = call.treated.clone();
     let mut answer = match guarded {
         Ok(None) if treated.prepared.has_layers() => Box::pin(dressed(call, request, shape)).await,
-        Ok(None) => send(call, request, shape).await,
+        Ok(None) => Box::pin(send(call, request, shape)).await,
         Ok(Some(answer)) => answer,
         Err(error) => respond(error.of_backend(call.matched.backend.reference(), None), shape),
     };
@@ -198,7 +198,7 @@ where
     if matches!(matched.backend.reference(), BackendRef::Resource(_)) {
         return respond(matched.no_resource(), shape);
     }
-    let answer = forward(shared.client.clone(), &shared.state, matched, treated, request).await;
+    let answer = Box::pin(forward(shared.client.clone(), &shared.state, matched, treated, request)).await;
     answer.unwrap_or_else(|error| respond(error, shape))
 }
 

@@ -53,6 +53,9 @@ static FORWARDING: [HeaderName; 12] = [
     PROXY,
 ];
 
+/// By these a client proves who it is, here and to an authentication service.
+pub(crate) static CREDENTIALS: [HeaderName; 2] = [header::AUTHORIZATION, header::COOKIE];
+
 /// Makes a client's request one of the gateway's own: HTTP/1.1, with `host` as the Host, with a length that says what
 /// the body says, and with what the endpoint is told of its origin.
 pub(crate) fn prepare_request(request: &mut Request<Body>, host: Option<HeaderValue>, origin: Origin) {
@@ -81,8 +84,7 @@ pub(crate) fn prepare_request(request: &mut Request<Body>, host: Option<HeaderVa
         // HTTP/1.1 has the field even where there is nothing to say (RFC 9112 section 3.2).
         headers.insert(header::HOST, HeaderValue::from_static(""));
     }
-    hide(headers, &header::AUTHORIZATION);
-    hide(headers, &header::COOKIE);
+    hide(headers, &CREDENTIALS);
 }
 
 /// Takes what was meant for the connection to the endpoint out of its response, whose version becomes the
@@ -95,18 +97,14 @@ pub(crate) fn clean_response<B>(response: &mut Response<B>) {
         // Several that agree are as good as one; the server writes it from the body.
         headers.remove(header::CONTENT_LENGTH);
     }
-    hide(headers, &header::SET_COOKIE);
+    hide(headers, &[header::SET_COOKIE]);
 }
 
-/// Marks the values of a field, which let their holder in: no `Debug` output shows them, and HTTP/2 sends them in a way that
+/// Marks the values of fields, which let their holder in: no `Debug` output shows them, and HTTP/2 sends them in a way that
 /// nobody on the way may remember (RFC 7541 section 7.1.3).
-pub(crate) fn hide(headers: &mut HeaderMap, name: &HeaderName) {
-    // An entry would make room for a field that is not there.
-    if headers.contains_key(name) {
-        if let header::Entry::Occupied(mut values) = headers.entry(name) {
-            values.iter_mut().for_each(|value| value.set_sensitive(true));
-        }
-    }
+pub(crate) fn hide(headers: &mut HeaderMap, names: &[HeaderName]) {
+    let values = headers.iter_mut().filter(|(name, _)| names.contains(name));
+    values.for_each(|(_, value)| value.set_sensitive(true));
 }
 
 /// Takes out of trailers what must not stand there (RFC 9110 section 6.5.1): what frames or routes a message.
