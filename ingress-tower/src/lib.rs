@@ -27,6 +27,8 @@
 //!    unless a [`ConnectionInfo`] says that the connection is encrypted, and `X-Forwarded-Port` needs one that knows to
 //!    which address the client connected.
 //!    [`Captures`] of a template or regular expression path are put into the request's extensions.
+//!    The [`Policy`](ingress_core::Policy) of the route is asked: it may refuse the request (401, 403, 429, 503), answer it,
+//!    or give it another path and other fields. `POLICIES.md` of `ingress-kube` has the order.
 //! 4. An endpoint of the backend is chosen; none: 503. It is sent the request over HTTP/1.1,
 //!    or over HTTP/2 with prior knowledge where that is its protocol; both also over TLS, with an endpoint that has proved
 //!    who it is unless the route's policy asks for no proof. Where nothing could be sent, the next endpoint is tried; none left: 502. An endpoint that fails: 502, and 504 if it
@@ -34,8 +36,7 @@
 //!    A request of HTTP/1.1 that asks for another protocol (`Upgrade`, as WebSocket does) is sent on a connection of
 //!    its own; so is a WebSocket of HTTP/2 (extended CONNECT, RFC 8441). After the endpoint's 101 bytes pass both ways
 //!    until both sides have ended, or say nothing for an hour.
-//!    The [`Policy`](ingress_core::Policy) of a route sets other timeouts, retries, what endpoints speak, and how large a
-//!    body may be: 413 beyond.
+//!    The policy sets other timeouts, retries, what endpoints speak, and how large a body may be: 413 beyond.
 //! 5. Bodies stream both ways, each frame when the other side asks for it. Trailers of a response reach HTTP/2
 //!    clients, gRPC's among them, as they come. Over HTTP/1.1 hyper sends only trailers that the `Trailer`
 //!    field announced, and to a client only if its request said `TE: trailers`; others are dropped. That is

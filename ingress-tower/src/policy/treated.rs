@@ -7,10 +7,10 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use foldhash::fast::RandomState;
 use ingress_core::Policy;
 use tokio::time::Instant;
 
@@ -44,7 +44,7 @@ pub(crate) struct Combinations(Mutex<Memory>);
 
 /// Combinations by the addresses of what they are made of.
 struct Memory {
-    known: HashMap<Addresses, Known, BuildHasherDefault<Mixer>>,
+    known: HashMap<Addresses, Known, RandomState>,
     most: usize,
     /// How often something was looked for.
     uses: u64,
@@ -64,10 +64,6 @@ struct Known {
     /// What `uses` was when it was last looked for.
     last: u64,
 }
-
-/// Addresses are nothing that clients choose.
-#[derive(Default)]
-struct Mixer(u64);
 
 /// What all of these say together, the first before the others; nothing where none says anything.
 pub(crate) fn of(state: &Arc<State>, said: Said<'_>) -> Option<Arc<Treated>> {
@@ -215,23 +211,6 @@ impl Known {
 
     fn is_of_thread(&self) -> bool {
         self.state.is_some()
-    }
-}
-
-// ===== impl Mixer =====
-
-impl Hasher for Mixer {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_usize(usize::from(*byte)));
-    }
-
-    fn write_usize(&mut self, address: usize) {
-        self.0 = (self.0 ^ address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_right(29);
-    }
-
-    fn finish(&self) -> u64 {
-        // Maps look at the lowest and at the highest bits.
-        (self.0 ^ (self.0 >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 }
 
