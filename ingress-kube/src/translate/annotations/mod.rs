@@ -196,9 +196,14 @@ impl<'a> Settings<'a> {
                     out.find(Code::InvalidAnnotation, &ingress.source, field(name), message, help);
                 }
                 None => {
-                    let message = format!("there is no annotation {annotation:?}, so it has no effect");
+                    let meant = meant(name);
+                    let so = match meant {
+                        Unreadable::Closed => "and what it was meant for may keep somebody out",
+                        _ => "so it has no effect",
+                    };
+                    let message = format!("there is no annotation {annotation:?}, {so}");
                     let help = instead(name, DOMAIN, names(Scope::has_ingresses));
-                    let help = self.closed_with(meant(name), help);
+                    let help = self.closed_with(meant, help);
                     out.find(Code::UnknownAnnotation, &ingress.source, field(name), message, help);
                 }
             }
